@@ -1,0 +1,146 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** Value of one IPv4 address in network order, 0 to 2^32-1; -1 when the text is not dotted decimal. */
+function ipv4Value(text: string): number {
+  let value = 0;
+  let octet = -1;
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 46) {
+      if (octet < 0 || ++dots > 3) return -1;
+      value = value * 256 + octet;
+      octet = -1;
+    } else if (c >= 48 && c <= 57) {
+      if (octet === 0) return -1; // a leading zero is octal to some readers: refuse what is read in two ways
+      octet = octet < 0 ? c - 48 : octet * 10 + (c - 48);
+      if (octet > 255) return -1;
+    } else return -1;
+  }
+  return dots === 3 && octet >= 0 ? value * 256 + octet : -1;
+}
+
+const ipv4Text = (value: number): string =>
+  `${Math.floor(value / 0x1000000)}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+
+/** The eight groups of an IPv6 address (RFC 4291 section 2.2), or null. A zone index (%eth0) is dropped. */
+function ipv6Groups(text: string): number[] | null {
+  const percent = text.indexOf('%');
+  const bare = percent < 0 ? text : text.slice(0, percent);
+  if (!isIPv6(bare)) return null;
+  let tail: number[] = [];
+  let head = bare;
+  if (bare.includes('.')) {
+    const at = bare.lastIndexOf(':') + 1;
+    const v4 = ipv4Value(bare.slice(at));
+    if (v4 < 0) return null;
+    tail = [Math.floor(v4 / 65536), v4 % 65536];
+    head = bare.slice(0, at);
+    head = head.endsWith('::') ? head : head.slice(0, -1);
+  }
+  const [left = '', right] = head.split('::');
+  const groups = (part: string): number[] => (part === '' ? [] : part.split(':').map((g) => parseInt(g, 16)));
+  const before = groups(left);
+  if (right === undefined) return [...before, ...tail];
+  const after = [...groups(right), ...tail];
+  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+}
+
+/** RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups as `::`. */
+function ipv6Text(groups: readonly number[]): string {
+  let start = -1;
+  let length = 1;
+  for (let i = 0; i < 8; i++) {
+    let n = 0;
+    while (i + n < 8 && groups[i + n] === 0) n++;
+    if (n > length) {
+      start = i;
+      length = n;
+    }
+    if (n > 0) i += n - 1;
+  }
+  const hex = (part: readonly number[]): string => part.map((g) => g.toString(16)).join(':');
+  return start < 0 ? hex(groups) : `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
+}
+
+const isMapped = (g: readonly number[]): boolean => g[5] === 0xffff && g.slice(0, 5).every((x) => x === 0);
+
+/**
+ * Canonical text of an IP address, so that one address has one spelling: IPv6 by RFC 5952, IPv4-mapped IPv6
+ * (::ffff:192.0.2.1) as the IPv4 address it is, brackets and zone index dropped. null: not an IP address.
+ */
+export function canonicalAddress(text: string): string | null {
+  if (isIPv4(text)) return text;
+  const groups = ipv6Groups(text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text);
+  if (groups === null) return null;
+  if (isMapped(groups)) return ipv4Text((groups[6] ?? 0) * 65536 + (groups[7] ?? 0));
+  return ipv6Text(groups);
+}
+
+/**
+ * Whom an address stands for when sources are counted: an IPv4 address itself, of an IPv6 address the /64, for one host
+ * owns a whole /64 (RFC 4291 section 2.5.4) and could count as 2^64 sources.
+ */
+export function sourceKey(address: string): string {
+  if (!address.includes(':')) return address;
+  const groups = ipv6Groups(address);
+  return groups === null ? address : `${ipv6Text([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
+}
+
+interface Block {
+  readonly bits: number;
+  readonly groups: readonly number[];
+}
+
+const maskTo = (groups: readonly number[], bits: number): number[] =>
+  groups.map((g, i) => {
+    const keep = Math.min(16, Math.max(0, bits - i * 16));
+    return g & ((0xffff << (16 - keep)) & 0xffff);
+  });
+
+const v4Groups = (value: number): number[] => [0, 0, 0, 0, 0, 0xffff, Math.floor(value / 65536), value % 65536];
+
+function parseBlock(text: string): Block | null {
+  const [base = '', prefix, ...rest] = text.split('/');
+  if (rest.length > 0 || (prefix !== undefined && !/^\d{1,3}$/.test(prefix))) return null;
+  const v4 = ipv4Value(base);
+  const groups = v4 >= 0 ? v4Groups(v4) : ipv6Groups(base);
+  if (groups?.length !== 8) return null;
+  const width = v4 >= 0 ? 32 : 128;
+  const length = prefix === undefined ? width : Number(prefix);
+  if (length > width) return null;
+  const bits = v4 >= 0 ? 96 + length : length;
+  return { bits, groups: maskTo(groups, bits) };
+}
+
+/** Is this an address or a CIDR block (RFC 4632, RFC 4291 section 2.3)? */
+export const isAddressOrBlock = (text: string): boolean => parseBlock(text) !== null;
+
+/** A set of addresses and CIDR blocks; one look-up costs one hash probe per distinct prefix length. */
+export class CidrSet {
+  readonly #byLength = new Map<number, Set<string>>();
+
+  /** Entries that are neither address nor block are ignored: settings are checked by `isAddressOrBlock` first. */
+  constructor(entries: Iterable<string>) {
+    for (const entry of entries) {
+      const block = parseBlock(entry);
+      if (block === null) continue;
+      const set = this.#byLength.get(block.bits) ?? new Set<string>();
+      set.add(block.groups.join(':'));
+      this.#byLength.set(block.bits, set);
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#byLength.size === 0;
+  }
+
+  has(address: string): boolean {
+    if (this.#byLength.size === 0) return false;
+    const v4 = ipv4Value(address);
+    const groups = v4 >= 0 ? v4Groups(v4) : ipv6Groups(address);
+    if (groups === null) return false;
+    for (const [bits, set] of this.#byLength) if (set.has(maskTo(groups, bits).join(':'))) return true;
+    return false;
+  }
+}

@@ -1,0 +1,31 @@
+import type { z } from 'zod';
+import type { EventKind, EventOf, EvidenceDraft } from '../model.ts';
+import type { Site } from '../site/site.ts';
+
+/** A detector at work: state of its own, time only from `event.at`, no clock, no I/O. */
+export interface Detector<K extends EventKind = EventKind> {
+  on(event: EventOf<K>): readonly EvidenceDraft[];
+  /** entries held, for the memory bound */
+  size(): number;
+  /** plain JSON from which `restore` goes on as if nothing had happened */
+  snapshot(): unknown;
+  restore(snapshot: unknown): void;
+}
+
+/** What a detector's file exports as its default. */
+export interface DetectorDefinition<P extends z.ZodObject = z.ZodObject, K extends EventKind = EventKind> {
+  /** its name in settings, alerts and docs */
+  readonly name: string;
+  /** one line for people */
+  readonly summary: string;
+  /** zod strict object; every field has a default and a `.describe()` that names unit and meaning */
+  readonly parameters: P;
+  /** the event kinds it takes */
+  readonly consumes: readonly K[];
+  create(parameters: z.output<P>, site: Site): Detector<K>;
+}
+
+/** Ties the parameter and event types of one definition together. */
+export const defineDetector = <P extends z.ZodObject, K extends EventKind>(
+  definition: DetectorDefinition<P, K>,
+): DetectorDefinition<P, K> => definition;

@@ -1,0 +1,396 @@
+/**
+ * What flows through ringfence, read second (after pipeline.ts):
+ *
+ *   bytes ─ collect ─► packets, records, AMI events ─ correlate ─► Event ─ detect ─► Evidence ─ respond ─► Incident, Decision
+ *
+ * Every value here is plain and serialisable. All times are milliseconds since 1970-01-01 UTC unless a name says otherwise.
+ */
+
+export type Millis = number;
+
+export type Transport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss' | 'sctp';
+
+export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+export const severityRank = (severity: Severity): number => SEVERITIES.indexOf(severity);
+/** The graver of two severities. */
+export const graver = (a: Severity, b: Severity): Severity => (severityRank(a) >= severityRank(b) ? a : b);
+
+/** Whom evidence is about. An account is a PJSIP endpoint id; an address is canonical text (address.ts); a number is E.164 digits without +, or as dialled. */
+export interface Subject {
+  readonly type: 'account' | 'address' | 'number' | 'trunk';
+  readonly value: string;
+}
+
+// ---------------------------------------------------------------------------------------------------------- call records
+
+/** Asterisk's own dispositions (cdr.h), as Master.csv spells them. */
+export type Disposition = 'ANSWERED' | 'NO ANSWER' | 'BUSY' | 'FAILED' | 'CONGESTION' | 'UNKNOWN';
+
+/** One row of Master.csv or one AMI Cdr event, times already in UTC. Text fields that were absent are ''. */
+export interface CallRecord {
+  readonly accountcode: string;
+  readonly src: string;
+  readonly dst: string;
+  readonly dcontext: string;
+  readonly clid: string;
+  readonly channel: string;
+  readonly dstchannel: string;
+  readonly lastapp: string;
+  readonly lastdata: string;
+  readonly start: Millis;
+  /** null: never answered */
+  readonly answer: Millis | null;
+  readonly end: Millis;
+  /** seconds from start to end */
+  readonly duration: number;
+  /** seconds from answer to end */
+  readonly billsec: number;
+  readonly disposition: Disposition;
+  readonly amaflags: string;
+  readonly uniqueid: string;
+  readonly userfield: string;
+  readonly linkedid: string;
+  readonly sequence: number | null;
+  readonly peeraccount: string;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- events
+
+/** Which feed a fact came from. `sip` is mirrored SIP (HEP live, pcap or .hep recorded). */
+export type Feed = 'sip' | 'ami' | 'cdr' | 'clock';
+
+interface Happened {
+  /** Event time; live it is arrival. Never decreases from one event to the next. */
+  readonly at: Millis;
+  /** The time the source itself put on it (HEP time stamp, AMI Timestamp, end of a call record). */
+  readonly seenAt: Millis;
+  readonly feed: Feed;
+}
+
+/** Signalling facts of one SIP request, as far as judging needs them. Users are percent-decoded. */
+export interface RequestFacts {
+  readonly method: string;
+  readonly callId: string;
+  readonly cseq: number;
+  /** topmost Via branch, '' if none */
+  readonly branch: string;
+  /** topmost Via sent-by host as the sender claims it */
+  readonly sentBy: string;
+  readonly fromUser: string;
+  readonly fromTag: string;
+  readonly toUser: string;
+  /** user part of the request URI, '' if none */
+  readonly requestUser: string;
+  /** packet source, canonical address text */
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destination: string;
+  readonly destinationPort: number;
+  readonly transport: Transport;
+  readonly userAgent: string;
+  /** username of Authorization or Proxy-Authorization, null without credentials */
+  readonly authUser: string | null;
+  readonly nonce: string | null;
+  readonly nc: number | null;
+}
+
+/** A new request outside a dialog that somebody sent to the PBX (retransmissions and the PBX's own requests are not told). */
+export interface RequestSeen extends Happened {
+  readonly kind: 'request.seen';
+  readonly request: RequestFacts;
+  readonly account: string | null;
+  /** name of the trunk the source address belongs to, else null */
+  readonly trunk: string | null;
+}
+
+/** The final answer to such a request. Challenges (401/407 to a request without credentials, or stale=true) are not told. */
+export interface RequestAnswered extends Happened {
+  readonly kind: 'request.answered';
+  readonly request: RequestFacts;
+  readonly account: string | null;
+  readonly trunk: string | null;
+  /** SIP status code 200-699 */
+  readonly status: number;
+}
+
+/** One binding of an address-of-record (RFC 3261 section 10). */
+export interface Binding {
+  readonly contact: string;
+  /** address the accepted REGISTER came from; null: learnt from the registrar's own list, source unknown */
+  readonly source: string | null;
+  readonly sourcePort: number;
+  readonly transport: Transport;
+  readonly userAgent: string;
+  /** +sip.instance, '' if none */
+  readonly instance: string;
+  readonly callId: string;
+  readonly since: Millis;
+  readonly lastRefresh: Millis;
+  readonly expiresAt: Millis;
+}
+
+/** A REGISTER that the registrar accepted with a binding left standing. */
+export interface RegisterAccepted extends Happened {
+  readonly kind: 'register.accepted';
+  readonly account: string | null;
+  /** user@host of the To header, user percent-decoded, host lower case */
+  readonly aor: string;
+  /** what stands now */
+  readonly binding: Binding;
+  /** the same binding (same Contact, or same instance) before this REGISTER, if there was one and it had not expired */
+  readonly previous: Binding | null;
+  /** the AOR's other bindings that had not expired (8 at the most, youngest first) */
+  readonly others: readonly Binding[];
+  /** bindings of this AOR that the answer no longer lists: what this REGISTER replaced (remove_existing) */
+  readonly displaced: readonly Binding[];
+  /** digest username, null when the REGISTER was accepted without credentials (or the feed does not tell) */
+  readonly authUser: string | null;
+  /** does ringfence know this AOR's past? false in the first registration period after a cold start */
+  readonly historyKnown: boolean;
+}
+
+/** A binding that ended because somebody asked for it (Expires: 0, Contact: *) or the registrar said so. */
+export interface RegisterRemoved extends Happened {
+  readonly kind: 'register.removed';
+  readonly account: string | null;
+  readonly aor: string;
+  readonly removed: readonly Binding[];
+  /** where the request came from; null: the registrar itself (expiry, AMI ContactStatus Removed) */
+  readonly source: string | null;
+  readonly sourcePort: number;
+}
+
+/** Somebody offered credentials that were wrong, or a name the PBX does not know. A first challenge is not a failure. */
+export interface AuthFailed extends Happened {
+  readonly kind: 'auth.failed';
+  readonly account: string | null;
+  /** the name that was tried, as it was sent (percent-decoded) */
+  readonly username: string;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly transport: Transport;
+  /** '' when the feed does not say */
+  readonly method: string;
+  readonly callId: string;
+  readonly reason: 'wrong-credentials' | 'unknown-account' | 'forbidden' | 'acl' | 'too-many-contacts';
+  readonly userAgent: string;
+}
+
+/** Credentials that the PBX took. The source has shown that packets reach it there: it answered a challenge. */
+export interface AuthSucceeded extends Happened {
+  readonly kind: 'auth.succeeded';
+  readonly account: string | null;
+  readonly username: string;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly transport: Transport;
+  readonly method: string;
+  readonly callId: string;
+  readonly userAgent: string;
+}
+
+/** Is the caller's address one that the account is registered from? `unknown`: no address, or ringfence has not watched long enough to say. */
+export type CallerRegistration = 'this-source' | 'other-source' | 'none' | 'unknown';
+
+/** What is known of a call so far. Feeds add to it: HEP knows addresses, AMI knows uniqueid and channel. */
+export interface CallFacts {
+  /** ringfence's own key of the call, the same in every event about it, whatever feed told it first */
+  readonly call: string;
+  /** who placed it; null: not an account of ours or not known */
+  readonly account: string | null;
+  /** trunk that it came in by; null: not from a trunk */
+  readonly trunk: string | null;
+  /** caller's user part or caller id number, '' if unknown */
+  readonly from: string;
+  /** number as dialled */
+  readonly dialled: string;
+  readonly callId: string | null;
+  readonly uniqueid: string | null;
+  readonly linkedid: string | null;
+  readonly channel: string | null;
+  readonly source: string | null;
+  readonly sourcePort: number;
+  readonly transport: Transport | null;
+  readonly userAgent: string;
+  /** the INVITE carried credentials that were taken (or AMI said so); null: the feed does not tell */
+  readonly authenticated: boolean | null;
+  readonly registration: CallerRegistration;
+  readonly startedAt: Millis;
+  readonly answeredAt: Millis | null;
+}
+
+/** The PBX took the call on: an INVITE got a provisional or 2xx answer, or a channel with a dialled number appeared. Told once per call. */
+export interface CallStarted extends Happened, CallFacts {
+  readonly kind: 'call.started';
+}
+
+/** A fact was learnt after the start (uniqueid, source, account, registration), typically from another feed. */
+export interface CallUpdated extends Happened, CallFacts {
+  readonly kind: 'call.updated';
+}
+
+export interface CallAnswered extends Happened, CallFacts {
+  readonly kind: 'call.answered';
+}
+
+export interface CallEnded extends Happened, CallFacts {
+  readonly kind: 'call.ended';
+  /** SIP status that refused it, or 0 */
+  readonly status: number;
+}
+
+/** A call record was written. `call` is the key of the live call that it confirms, or one of its own. */
+export interface CallRecorded extends Happened {
+  readonly kind: 'cdr';
+  readonly call: string;
+  /** true: call.started has been told for this call */
+  readonly live: boolean;
+  readonly account: string | null;
+  readonly trunk: string | null;
+  readonly record: CallRecord;
+}
+
+/** Something that pretends to be a known format and is not. */
+export interface Malformed extends Happened {
+  readonly kind: 'malformed';
+  readonly protocol: 'sip' | 'hep' | 'ami' | 'cdr';
+  readonly source: string | null;
+  readonly reason: string;
+}
+
+/** The PBX came (back) up, its state was read, or it went. */
+export interface PbxState extends Happened {
+  readonly kind: 'pbx.state';
+  readonly state: 'up' | 'restarted' | 'down';
+}
+
+/** Time passes though nothing happens; at least once a second live. */
+export interface Tick extends Happened {
+  readonly kind: 'tick';
+}
+
+export type Event =
+  | RequestSeen
+  | RequestAnswered
+  | RegisterAccepted
+  | RegisterRemoved
+  | AuthFailed
+  | AuthSucceeded
+  | CallStarted
+  | CallUpdated
+  | CallAnswered
+  | CallEnded
+  | CallRecorded
+  | Malformed
+  | PbxState
+  | Tick;
+
+export type EventKind = Event['kind'];
+export type EventOf<K extends EventKind> = Extract<Event, { kind: K }>;
+
+// -------------------------------------------------------------------------------------------------------------- evidence
+
+export type Fact = string | number | boolean | null | readonly string[];
+
+export interface Loss {
+  readonly amount: number;
+  readonly currency: string;
+  readonly estimated: boolean;
+}
+
+/**
+ * How sure it is that the source address is real: `none` (one UDP packet proves nothing), `answered` (a TCP or TLS
+ * connection, or a call whose ACK came back), `authenticated` (it answered a digest challenge).
+ */
+export type SourceProof = 'none' | 'answered' | 'authenticated';
+
+/** What one detector saw. */
+export interface EvidenceDraft {
+  /** Deterministic within the detector: the same traffic gives the same keys, so that a second insert is ignored. */
+  readonly key: string;
+  readonly at: Millis;
+  readonly severity: Severity;
+  readonly subject: Subject;
+  /** one plain English sentence, no full stop */
+  readonly summary: string;
+  readonly facts: Readonly<Record<string, Fact>>;
+  /** uniqueids where known, else Call-IDs */
+  readonly calls: readonly string[];
+  /** ringfence's keys of those calls, by which stories are joined */
+  readonly callKeys: readonly string[];
+  readonly sources: readonly string[];
+  readonly sourceProof: SourceProof;
+  /** accounts involved beside the subject */
+  readonly accounts: readonly string[];
+  readonly loss?: Loss;
+}
+
+export interface Evidence extends EvidenceDraft {
+  readonly id: string;
+  readonly detector: string;
+}
+
+// ------------------------------------------------------------------------------------------------ incidents and decisions
+
+export type Action =
+  | 'none'
+  | 'hang-up'
+  | 'block-account'
+  | 'block-international'
+  | 'block-number'
+  | 'block-address'
+  | 'expire-contact'
+  | 'rotate-secret';
+
+export type DecisionState = 'observed' | 'pending' | 'done' | 'failed' | 'expired' | 'undone';
+
+export interface Decision {
+  readonly id: string;
+  readonly incident: string;
+  readonly at: Millis;
+  readonly action: Action;
+  /** whom it acts on: an account, number, address, or the uniqueid or key of a call */
+  readonly target: string;
+  readonly state: DecisionState;
+  readonly until: Millis | null;
+  readonly why: string;
+}
+
+/** One story: evidence that belongs together, with one severity, that of its gravest evidence. */
+export interface Incident {
+  readonly id: string;
+  readonly openedAt: Millis;
+  readonly updatedAt: Millis;
+  readonly severity: Severity;
+  readonly subject: Subject;
+  /** detector of the gravest evidence */
+  readonly detector: string;
+  readonly summary: string;
+  readonly accounts: readonly string[];
+  readonly sources: readonly string[];
+  readonly calls: readonly string[];
+  readonly evidenceCount: number;
+  readonly loss: Loss | null;
+  readonly acknowledgedAt: Millis | null;
+}
+
+/** The alert line of contracts.md: an incident when it opens and again each time its severity rises. */
+export interface Alert {
+  readonly id: string;
+  readonly at: string;
+  readonly detector: string;
+  readonly severity: Severity;
+  readonly subject: Subject;
+  readonly summary: string;
+  readonly facts: Readonly<Record<string, Fact>>;
+  readonly calls: readonly string[];
+  readonly sources: readonly string[];
+  readonly loss?: Loss;
+  readonly incident: string;
+  readonly decisions: readonly {
+    readonly action: Action;
+    readonly state: DecisionState;
+    readonly until: string | null;
+  }[];
+}

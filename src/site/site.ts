@@ -1,0 +1,90 @@
+import type { Millis } from '../model.ts';
+
+/** What this site is, as judging needs it. Built once from the settings by `createSite` (site/index.ts). */
+export interface Site {
+  readonly name: string;
+  readonly timezone: string;
+  /** ISO 3166-1 alpha-2 */
+  readonly country: string;
+  readonly currency: string;
+  /** Is the office (or this account, by its own hours) open at this instant? */
+  hours(at: Millis, account: string | null): Hours;
+  /** What a dialled number is to this site. Cached; never throws. */
+  number(dialled: string): DialledNumber;
+  readonly networks: Networks;
+  readonly accounts: Accounts;
+  /** Estimated price of a call by the tariff file, in the site's currency; null: no tariff or no price known. */
+  price(number: DialledNumber, seconds: number): number | null;
+}
+
+export interface Hours {
+  readonly open: boolean;
+  /** why: regular hours, or what closed (or opened) it */
+  readonly reason: 'hours' | 'always' | 'outside-hours' | 'weekend' | 'holiday' | 'closed' | 'opened';
+  /** name of the public holiday, if that is the reason */
+  readonly holiday: string | null;
+  /** start of this open or closed period; null: longer than a year ago */
+  readonly since: Millis | null;
+  /** its end; null: not within a year */
+  readonly until: Millis | null;
+}
+
+/** Types that libphonenumber tells apart, and those that only a site knows. */
+export type NumberKind =
+  | 'extension'
+  | 'emergency'
+  | 'service' // short codes, feature codes (*43), voicemail
+  | 'fixed'
+  | 'mobile'
+  | 'fixed-or-mobile'
+  | 'toll-free'
+  | 'premium'
+  | 'shared-cost'
+  | 'voip'
+  | 'personal'
+  | 'pager'
+  | 'uan'
+  | 'satellite'
+  | 'non-geographic' // +800 +808 +870 +878 +881 +882 +883 +888 +979: no country
+  | 'unknown'
+  | 'invalid';
+
+export interface DialledNumber {
+  readonly dialled: string;
+  readonly kind: NumberKind;
+  /** E.164 digits without +, null where there is none (extension, emergency, invalid) */
+  readonly e164: string | null;
+  /** ISO 3166-1, null: internal, non-geographic or unknown */
+  readonly country: string | null;
+  /** country name in English, or the name of the non-geographic code ("Inmarsat satellite (+870)") */
+  readonly place: string | null;
+  readonly international: boolean;
+  /** can cost money that matters: international, premium, satellite, non-geographic, shared cost; never emergency or internal */
+  readonly chargeable: boolean;
+  /** 0-100 */
+  readonly risk: number;
+  readonly reasons: readonly string[];
+  /** false: an emergency number; nothing may ever refuse it */
+  readonly blockable: boolean;
+}
+
+export interface Networks {
+  isLocal(address: string): boolean;
+  isPbx(address: string): boolean;
+  /** name of the trunk that this address belongs to */
+  trunkOf(address: string): string | null;
+  neverBlock(address: string): boolean;
+}
+
+export interface Accounts {
+  /**
+   * The PJSIP endpoint id of a user name, AOR user or endpoint name; null: not an account of this PBX. While neither the
+   * settings nor the PBX have told any account, every name stands for itself (see `mapped`).
+   */
+  resolve(user: string): string | null;
+  /** true: the account is known from settings or PBX; only then may a block name it */
+  mapped(account: string): boolean;
+  /** The PBX's endpoints as read from AMI, with the AORs and auth usernames that lead to them. Replaces what was told before. */
+  learn(endpoints: readonly { readonly endpoint: string; readonly aliases: readonly string[] }[]): void;
+  groupsOf(account: string): readonly string[];
+}
