@@ -77,6 +77,54 @@ export function canonicalAddress(text: string): string | null {
   return ipv6Text(groups);
 }
 
+// The few peers of a site send nearly all packets, so a text is built once and not once a packet. Direct-mapped: no
+// eviction, a fixed size, and a flood of new addresses costs each packet one text. A slot of zeros holds its own text.
+const SLOTS = 4096;
+const ipv4Keys = new Uint32Array(SLOTS);
+const ipv4Texts = new Array<string>(SLOTS).fill('0.0.0.0');
+const ipv6Keys = new Uint32Array(SLOTS * 4);
+const ipv6Texts = new Array<string>(SLOTS).fill('::');
+
+const word = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
+
+const slotOf = (key: number): number => Math.imul(key, 0x9e3779b1) >>> 20;
+
+/**
+ * Canonical text (see `canonicalAddress`) of the address that stands at `at` in network order: 4 bytes of IPv4 or 16 of
+ * IPv6. Bytes beyond the end count as zero: check the length first.
+ */
+export function addressFromBytes(bytes: Uint8Array, at: number, length: 4 | 16): string {
+  const a = word(bytes, at);
+  if (length === 4) {
+    const slot = slotOf(a);
+    if (ipv4Keys[slot] !== a) {
+      ipv4Keys[slot] = a;
+      ipv4Texts[slot] = ipv4Text(a);
+    }
+    return ipv4Texts[slot] ?? '';
+  }
+  const b = word(bytes, at + 4);
+  const c = word(bytes, at + 8);
+  const d = word(bytes, at + 12);
+  const slot = slotOf(a ^ Math.imul(b, 31) ^ Math.imul(c, 961) ^ Math.imul(d, 29791));
+  const k = slot * 4;
+  if (ipv6Keys[k] !== a || ipv6Keys[k + 1] !== b || ipv6Keys[k + 2] !== c || ipv6Keys[k + 3] !== d) {
+    ipv6Keys.set([a, b, c, d], k);
+    const groups = [a, b, c, d].flatMap((w) => [w >>> 16, w & 0xffff]);
+    ipv6Texts[slot] = isMapped(groups) ? ipv4Text(d) : ipv6Text(groups);
+  }
+  return ipv6Texts[slot] ?? '';
+}
+
+/** The 4 bytes of an IPv4 address or the 16 of an IPv6 address in network order; null: not an IP address. */
+export function addressToBytes(text: string): Uint8Array | null {
+  const v4 = ipv4Value(text);
+  if (v4 >= 0) return Uint8Array.of(v4 >>> 24, (v4 >>> 16) & 255, (v4 >>> 8) & 255, v4 & 255);
+  const groups = ipv6Groups(text);
+  return groups?.length === 8 ? Uint8Array.from(groups.flatMap((g) => [g >>> 8, g & 255])) : null;
+}
+
 /**
  * Whom an address stands for when sources are counted: an IPv4 address itself, of an IPv6 address the /64, for one host
  * owns a whole /64 (RFC 4291 section 2.5.4) and could count as 2^64 sources.
