@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'input-unreadable'
   | 'input-malformed'
   | 'store-newer'
+  | 'store-unreadable'
   | 'store-locked'
   | 'store-full'
   | 'store-damaged'

@@ -1,0 +1,220 @@
+import Database from 'better-sqlite3';
+import { setImmediate as turn } from 'node:timers/promises';
+import { resolve as absolute } from 'node:path';
+import { StoreError } from '../errors.ts';
+import type { Alert, Decision, Evidence, Incident, Millis } from '../model.ts';
+import { acknowledgementsTable, type AcknowledgementsTable } from './acknowledgements.ts';
+import { alertsTable, type AlertsTable } from './alerts.ts';
+import { aliasesTable, type AliasesTable } from './aliases.ts';
+import { Connection, storeError } from './connection.ts';
+import { decisionsTable, type DecisionsTable } from './decisions.ts';
+import { evidenceTable, type EvidenceTable } from './evidence.ts';
+import { prepareFile } from './file.ts';
+import { incidentsTable, type IncidentsTable } from './incidents.ts';
+import { metaTable, type MetaTable } from './meta.ts';
+import { offsetsTable, type Cursor, type FilePosition, type OffsetsTable } from './offsets.ts';
+import { purgeStep, type PurgeStep } from './purge.ts';
+import { checkFile, migrate } from './schema.ts';
+import { snapshotsTable, type Snapshot, type SnapshotsTable } from './snapshots.ts';
+
+export type { Acknowledgement } from './acknowledgements.ts';
+export type { IncidentPage, IncidentQuery } from './incidents.ts';
+export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
+export type { PurgeStep } from './purge.ts';
+export type { Snapshot } from './snapshots.ts';
+export { SCHEMA_VERSION } from './schema.ts';
+
+export interface StoreOptions {
+  /** time of what has no event time: acknowledgements, offsets; default the system's clock */
+  readonly clock?: () => Millis;
+  /** false: a store that is not there is an error; default true */
+  readonly create?: boolean;
+  /** how long to wait for another process that is writing, milliseconds; default 2000 */
+  readonly busy?: Millis;
+}
+
+export interface Tables {
+  readonly meta: MetaTable;
+  readonly offsets: OffsetsTable;
+  readonly snapshots: SnapshotsTable;
+  readonly evidence: EvidenceTable;
+  readonly incidents: IncidentsTable;
+  readonly aliases: AliasesTable;
+  readonly alerts: AlertsTable;
+  readonly decisions: DecisionsTable;
+  readonly acknowledgements: AcknowledgementsTable;
+}
+
+/** What one step of judging leads to. All of it is committed, or nothing. */
+export interface Judged {
+  readonly cursor: Cursor;
+  /** where the call records are judged up to; absent: this step read none */
+  readonly offset?: FilePosition;
+  readonly snapshots?: readonly Snapshot[];
+  /** each with the incident that it belongs to */
+  readonly evidence?: readonly { readonly incident: string; readonly evidence: Evidence }[];
+  readonly incidents?: readonly Incident[];
+  readonly decisions?: readonly Decision[];
+  readonly alerts?: readonly Alert[];
+  /** incidents that turned out to be one story, in the order in which they were folded */
+  readonly merged?: readonly { readonly younger: string; readonly elder: string }[];
+}
+
+/** What was new to the store: to tell people once though it is judged twice. */
+export interface Committed {
+  readonly evidence: readonly string[];
+  readonly decisions: readonly string[];
+  readonly alerts: readonly string[];
+}
+
+export type Resolved =
+  | { readonly kind: 'incident'; readonly id: string }
+  | { readonly kind: 'ambiguous'; readonly ids: readonly string[] }
+  | { readonly kind: 'unknown' };
+
+export interface Store extends Tables {
+  /** absolute path of the file, or ':memory:' */
+  readonly path: string;
+  /** @throws StoreError; whatever is thrown, nothing of `work` stays */
+  transaction<T>(work: () => T): T;
+  /**
+   * Commits what was judged and the place up to which it was judged, together: after a crash nothing is judged twice
+   * and nothing is lost. Flushed to disk when it holds anything but offset and snapshots (those are judged again).
+   */
+  commitJudged(judged: Judged): Committed;
+  /** The incident that an id means: its own, of an alert line, of a merged incident, or the unique beginning (4 characters or more) of one. */
+  resolve(id: string): Resolved;
+  /** @returns false: no such incident */
+  acknowledge(incident: string, by: { readonly who: string; readonly note: string }): boolean;
+  /** One bounded step of the purge of what last changed before `before`; call it until it is done. */
+  purgeStep(before: Millis): PurgeStep;
+  /** The whole purge, letting the event loop run between its steps. @returns how many incidents went */
+  purge(before: Millis, signal?: AbortSignal): Promise<number>;
+  /** What SQLite finds wrong with the file; [] is sound. Reads all of it. */
+  check(): string[];
+  close(): void;
+}
+
+/**
+ * Opens the store, making it (and its folders) where it is missing.
+ * @throws StoreError store-newer (written by a newer ringfence), store-damaged (not a ringfence store),
+ *   store-locked (held by another program), store-unreadable (no right to it), store-full
+ */
+export function openStore(path: string, options: StoreOptions = {}): Store {
+  const file = path === ':memory:' ? path : absolute(path);
+  if (file !== ':memory:') prepareFile(file, options.create ?? true);
+  let db: Database.Database;
+  try {
+    db = new Database(file, { timeout: options.busy ?? 2000 });
+  } catch (error) {
+    throw storeError(file, error);
+  }
+  const connection = new Connection(db, file);
+  try {
+    checkFile(connection);
+    const journal = connection.pragma('journal_mode=WAL');
+    if (journal !== 'wal' && file !== ':memory:')
+      throw new StoreError(
+        'store-unreadable',
+        `${file}: this file system cannot hold the store's log (WAL); put [store] path on a local disk`,
+      );
+    for (const pragma of ['cache_size=-8000', 'temp_store=MEMORY', 'trusted_schema=OFF', 'journal_size_limit=8388608'])
+      connection.pragma(pragma);
+    migrate(connection);
+    return createStore(connection, options.clock ?? Date.now);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function createStore(connection: Connection, clock: () => Millis): Store {
+  const tables: Tables = {
+    meta: metaTable(connection),
+    offsets: offsetsTable(connection),
+    snapshots: snapshotsTable(connection),
+    evidence: evidenceTable(connection),
+    incidents: incidentsTable(connection),
+    aliases: aliasesTable(connection),
+    alerts: alertsTable(connection),
+    decisions: decisionsTable(connection),
+    acknowledgements: acknowledgementsTable(connection),
+  };
+  const step = (before: Millis): PurgeStep => purgeStep(connection, tables, before);
+  return {
+    ...tables,
+    path: connection.path,
+    transaction: (work) => connection.transaction(work),
+    commitJudged: (judged) => commitJudged(connection, tables, judged, clock()),
+    resolve: (id) => resolve(tables, id),
+    acknowledge: (id, { who, note }) =>
+      connection.transaction(() => {
+        const incident = tables.incidents.get(id);
+        if (incident === null) return false;
+        const at = clock();
+        tables.acknowledgements.add(id, { at, severity: incident.severity, who, note });
+        return tables.incidents.setAcknowledged(id, at);
+      }),
+    purgeStep: step,
+    purge: async (before, signal) => {
+      let gone = 0;
+      for (;;) {
+        signal?.throwIfAborted();
+        const { incidents, done } = step(before);
+        gone += incidents;
+        if (done) return gone;
+        await turn();
+      }
+    },
+    check: () =>
+      connection
+        .prepare<{ integrity_check: string }>('PRAGMA integrity_check(20)')
+        .all()
+        .map((row) => row.integrity_check)
+        .filter((line) => line !== 'ok'),
+    close: () => connection.close(),
+  };
+}
+
+function commitJudged(connection: Connection, tables: Tables, judged: Judged, now: Millis): Committed {
+  const {
+    cursor,
+    offset,
+    snapshots = [],
+    evidence = [],
+    incidents = [],
+    decisions = [],
+    alerts = [],
+    merged = [],
+  } = judged;
+  const durable = evidence.length + incidents.length + decisions.length + alerts.length + merged.length > 0;
+  return connection.transaction(() => {
+    if (offset !== undefined) tables.offsets.set(cursor, offset, now);
+    for (const snapshot of snapshots) tables.snapshots.save(cursor, snapshot, now);
+    const committed: Committed = {
+      evidence: evidence.filter((e) => tables.evidence.insert(e.incident, e.evidence)).map((e) => e.evidence.id),
+      decisions: decisions.filter((d) => tables.decisions.put(d)).map((d) => d.id),
+      alerts: alerts.filter((a) => tables.alerts.insert(a)).map((a) => a.id),
+    };
+    for (const incident of incidents) tables.incidents.put(incident);
+    for (const { younger, elder } of merged) {
+      for (const table of [tables.evidence, tables.decisions, tables.alerts, tables.acknowledgements])
+        table.move(younger, elder);
+      tables.aliases.fold(younger, elder);
+      tables.incidents.delete(younger);
+    }
+    return committed;
+  }, durable);
+}
+
+function resolve(tables: Tables, id: string): Resolved {
+  const of = (incident: string): Resolved => ({ kind: 'incident', id: incident });
+  if (tables.incidents.get(id) !== null) return of(id);
+  const alias = tables.aliases.get(id) ?? tables.alerts.incidentOf(id);
+  if (alias !== null) return of(alias);
+  if (id.length < 4) return { kind: 'unknown' };
+  const ids = [...new Set([...tables.incidents.startingWith(id, 10), ...tables.alerts.incidentsOfPrefix(id, 10)])];
+  const [only] = ids;
+  if (only === undefined) return { kind: 'unknown' };
+  return ids.length === 1 ? of(only) : { kind: 'ambiguous', ids };
+}
