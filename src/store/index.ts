@@ -118,7 +118,14 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
         'store-unreadable',
         `${file}: this file system cannot hold the store's log (WAL); put [store] path on a local disk`,
       );
-    for (const pragma of ['cache_size=-8000', 'temp_store=MEMORY', 'trusted_schema=OFF', 'journal_size_limit=8388608'])
+    // A checkpoint runs within a commit: 250 pages at a time keep the longest commit of a purge near 10 ms (1000: 33 ms).
+    for (const pragma of [
+      'wal_autocheckpoint=250',
+      'cache_size=-8000',
+      'temp_store=MEMORY',
+      'trusted_schema=OFF',
+      'journal_size_limit=8388608',
+    ])
       connection.pragma(pragma);
     migrate(connection);
     return createStore(connection, options.clock ?? Date.now);

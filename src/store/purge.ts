@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts';
 import type { Tables } from './index.ts';
 
 /** Rows that one transaction forgets at the most; between two the event loop runs. */
-const BATCH = 200;
+const BATCH = 64;
 
 export interface PurgeStep {
   /** incidents forgotten in this step */
