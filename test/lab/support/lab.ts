@@ -23,8 +23,8 @@ export const addresses = {
   carrier: '127.0.20.1',
   /** An employee's home. */
   home: '127.0.30.1',
-  /** Strangers. */
-  strangers: ['127.66.0.1', '127.66.0.2', '127.66.0.3', '127.66.0.4'],
+  /** Strangers: 127.66.0.1 and so on; each attack of attacks.ts has its own. */
+  strangers: '127.66.0.0/24',
 } as const;
 
 export interface LabOptions {
@@ -149,7 +149,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       stranger: async (which, more) =>
         await open(
           {
-            address: addresses.strangers[which % addresses.strangers.length] ?? addresses.strangers[0],
+            address: strangerAddress(which),
             server: edge,
             username: 'nobody',
             userAgent: 'eyeBeam release 1011d',
@@ -162,6 +162,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     await stop();
     throw error;
   }
+}
+
+/** 127.66.0.n for the nth stranger, counted from 1. */
+export function strangerAddress(which: number): string {
+  return `127.66.0.${which}`;
 }
 
 /** 127.0.10.n for the nth extension. */
