@@ -65,6 +65,8 @@ function ipv6Text(groups: readonly number[]): string {
 
 const isMapped = (g: readonly number[]): boolean => g[5] === 0xffff && g.slice(0, 5).every((x) => x === 0);
 
+const mappedValue = (g: readonly number[]): number => (g[6] ?? 0) * 65536 + (g[7] ?? 0);
+
 /**
  * Canonical text of an IP address, so that one address has one spelling: IPv6 by RFC 5952, IPv4-mapped IPv6
  * (::ffff:192.0.2.1) as the IPv4 address it is, brackets and zone index dropped. null: not an IP address.
@@ -73,7 +75,7 @@ export function canonicalAddress(text: string): string | null {
   if (isIPv4(text)) return text;
   const groups = ipv6Groups(text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text);
   if (groups === null) return null;
-  if (isMapped(groups)) return ipv4Text((groups[6] ?? 0) * 65536 + (groups[7] ?? 0));
+  if (isMapped(groups)) return ipv4Text(mappedValue(groups));
   return ipv6Text(groups);
 }
 
@@ -164,31 +166,49 @@ function parseBlock(text: string): Block | null {
 /** Is this an address or a CIDR block (RFC 4632, RFC 4291 section 2.3)? */
 export const isAddressOrBlock = (text: string): boolean => parseBlock(text) !== null;
 
-/** A set of addresses and CIDR blocks; one look-up costs one hash probe per distinct prefix length. */
+/**
+ * A set of addresses and CIDR blocks; one look-up costs one hash probe per distinct prefix length. IPv4 is matched by
+ * IPv4 blocks (and by blocks within ::ffff:0:0/96, which are the same thing), never by an IPv6 block such as ::/0.
+ */
 export class CidrSet {
-  readonly #byLength = new Map<number, Set<string>>();
+  /** netmask -> network addresses, both unsigned 32 bit */
+  readonly #v4 = new Map<number, Set<number>>();
+  /** prefix length -> masked groups as text */
+  readonly #v6 = new Map<number, Set<string>>();
 
   /** Entries that are neither address nor block are ignored: settings are checked by `isAddressOrBlock` first. */
   constructor(entries: Iterable<string>) {
     for (const entry of entries) {
       const block = parseBlock(entry);
       if (block === null) continue;
-      const set = this.#byLength.get(block.bits) ?? new Set<string>();
-      set.add(block.groups.join(':'));
-      this.#byLength.set(block.bits, set);
+      if (block.bits >= 96 && isMapped(block.groups)) {
+        const mask = block.bits === 96 ? 0 : (0xffffffff << (128 - block.bits)) >>> 0;
+        const set = this.#v4.get(mask) ?? new Set<number>();
+        this.#v4.set(mask, set.add(mappedValue(block.groups)));
+      } else {
+        const set = this.#v6.get(block.bits) ?? new Set<string>();
+        this.#v6.set(block.bits, set.add(block.groups.join(':')));
+      }
     }
   }
 
   get isEmpty(): boolean {
-    return this.#byLength.size === 0;
+    return this.#v4.size === 0 && this.#v6.size === 0;
   }
 
   has(address: string): boolean {
-    if (this.#byLength.size === 0) return false;
     const v4 = ipv4Value(address);
-    const groups = v4 >= 0 ? v4Groups(v4) : ipv6Groups(address);
+    if (v4 >= 0) return this.#hasV4(v4);
+    if (this.isEmpty) return false;
+    const groups = ipv6Groups(address);
     if (groups === null) return false;
-    for (const [bits, set] of this.#byLength) if (set.has(maskTo(groups, bits).join(':'))) return true;
+    if (isMapped(groups)) return this.#hasV4(mappedValue(groups));
+    for (const [bits, set] of this.#v6) if (set.has(maskTo(groups, bits).join(':'))) return true;
+    return false;
+  }
+
+  #hasV4(value: number): boolean {
+    for (const [mask, set] of this.#v4) if (set.has((value & mask) >>> 0)) return true;
     return false;
   }
 }

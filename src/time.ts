@@ -52,7 +52,7 @@ export interface WallTime {
   readonly weekday: number;
 }
 
-/** Offsets change on whole quarters of an hour (tz database), so one look-up serves a quarter. */
+/** Nearly all offsets change on whole quarters of an hour, so one look-up serves a quarter. */
 const SLOT = 15 * MINUTE;
 const CACHE_LIMIT = 4096;
 
@@ -60,6 +60,7 @@ const CACHE_LIMIT = 4096;
 export class Zone {
   readonly name: string;
   readonly #zone: IANAZone | FixedOffsetZone;
+  /** quarter -> its offset; NaN: it changes within the quarter (St. John's did so at 00:01 until 2011) */
   readonly #offsets = new Map<number, Millis>();
 
   /** @throws RangeError when the tz database has no such zone; check with `Zone.isValid` first */
@@ -78,11 +79,16 @@ export class Zone {
   offsetAt(at: Millis): Millis {
     const slot = Math.floor(at / SLOT);
     const cached = this.#offsets.get(slot);
-    if (cached !== undefined) return cached;
-    const offset = this.#zone.offset(slot * SLOT) * MINUTE;
+    if (cached !== undefined) return Number.isNaN(cached) ? this.#exact(at) : cached;
+    const offset = this.#exact(slot * SLOT);
+    const steady = this.#exact((slot + 1) * SLOT - 1) === offset;
     if (this.#offsets.size >= CACHE_LIMIT) this.#offsets.clear();
-    this.#offsets.set(slot, offset);
-    return offset;
+    this.#offsets.set(slot, steady ? offset : NaN);
+    return steady ? offset : this.#exact(at);
+  }
+
+  #exact(at: Millis): Millis {
+    return Math.round(this.#zone.offset(at) * MINUTE);
   }
 
   /** The wall clock at an instant. */

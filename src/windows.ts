@@ -5,13 +5,17 @@ import type { Millis } from './model.ts';
  * bounded amount whatever arrives, and turn into plain JSON and back (`snapshot`, static `restore`).
  */
 
+/** An entry of a BoundedMap's snapshot; a third member marks the young generation. */
+export type Packed<T> = readonly [key: string, value: T, young?: 1];
+
 /**
- * A map that never holds more than `capacity` entries. Two generations: writes go to the young one; when it is half the
- * capacity it becomes the old one and the former old one is forgotten. What is touched survives. (A Map used as an LRU
+ * A map that never holds more than `capacity` entries. Two generations: writes go to the young one; when it has reached
+ * half the capacity it becomes the old one and the former old one is forgotten. What is touched survives. (A Map used as an LRU
  * by delete-and-set measured 50 times slower when every key is new, which is what a flood of spoofed sources is.)
  */
 export class BoundedMap<V> {
   readonly capacity: number;
+  readonly #half: number;
   #young = new Map<string, V>();
   #old = new Map<string, V>();
   /** entries forgotten for lack of room, over the map's life */
@@ -19,6 +23,7 @@ export class BoundedMap<V> {
 
   constructor(capacity: number) {
     this.capacity = Math.max(2, capacity);
+    this.#half = Math.floor(this.capacity / 2);
   }
 
   get size(): number {
@@ -47,12 +52,13 @@ export class BoundedMap<V> {
 
   set(key: string, value: V): void {
     if (this.#old.size > 0) this.#old.delete(key);
-    this.#young.set(key, value);
-    if (this.#young.size > this.capacity / 2) {
+    // turned before the write, not after: both generations together then hold at most the capacity
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
       this.forgotten += this.#old.size;
       this.#old = this.#young;
       this.#young = new Map();
     }
+    this.#young.set(key, value);
   }
 
   delete(key: string): boolean {
@@ -76,14 +82,18 @@ export class BoundedMap<V> {
     yield* this.#young.values();
   }
 
-  /** Entries as plain pairs; `pack` makes a value plain. */
-  snapshot<T>(pack: (value: V) => T): [string, T][] {
-    return [...this.entries()].map(([key, value]) => [key, pack(value)]);
+  /** Entries as plain tuples that keep the generations apart; `pack` makes a value plain. */
+  snapshot<T>(pack: (value: V) => T): Packed<T>[] {
+    const old: Packed<T>[] = [...this.#old].map(([key, value]) => [key, pack(value)]);
+    return old.concat([...this.#young].map(([key, value]) => [key, pack(value), 1]));
   }
 
-  restore<T>(pairs: readonly (readonly [string, T])[], unpack: (packed: T) => V): void {
+  /** Takes a snapshot back; what was made with a larger capacity loses its oldest entries. */
+  restore<T>(entries: readonly Packed<T>[], unpack: (packed: T) => V): void {
     this.clear();
-    for (const [key, packed] of pairs) this.set(key, unpack(packed));
+    const old = entries.filter(([, , young]) => young === undefined).slice(-this.#half);
+    for (const [key, packed] of old) this.#old.set(key, unpack(packed));
+    for (const [key, packed, young] of entries) if (young !== undefined) this.set(key, unpack(packed));
   }
 }
 
@@ -168,10 +178,13 @@ export class SlidingDistinct {
     return this.#seen.size;
   }
 
-  has(value: string): boolean {
-    return this.#seen.has(value);
+  /** Was it seen since `since`? Without it: is it held at all. */
+  has(value: string, since: Millis = -Infinity): boolean {
+    const seen = this.#seen.get(value);
+    return seen !== undefined && seen >= since;
   }
 
+  /** Longest unseen first; `count(at)` first drops what is too old. */
   values(): string[] {
     return [...this.#seen.keys()];
   }
@@ -193,7 +206,53 @@ export class SlidingDistinct {
 
   static restore(span: Millis, limit: number, pairs: readonly (readonly [string, Millis])[]): SlidingDistinct {
     const distinct = new SlidingDistinct(span, limit);
-    for (const [value, at] of pairs) distinct.#seen.set(value, at);
+    for (const [value, at] of pairs.slice(-distinct.limit)) distinct.#seen.set(value, at);
     return distinct;
+  }
+}
+
+/** The last `limit` observations of the last `span` milliseconds with a plain value each, to be counted in several ways. */
+export class SlidingLog<T> {
+  readonly span: Millis;
+  readonly limit: number;
+  #entries: (readonly [Millis, T])[] = [];
+
+  constructor(span: Millis, limit: number) {
+    this.span = span;
+    this.limit = Math.max(1, limit);
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  add(at: Millis, value: T): void {
+    let gone = this.#entries.length < this.limit ? 0 : 1;
+    while (gone < this.#entries.length && (this.#entries[gone]?.[0] ?? at) < at - this.span) gone++;
+    if (gone > 0) this.#entries.splice(0, gone);
+    this.#entries.push([at, value]);
+  }
+
+  /** Observations within `span` milliseconds before `at` (both ends included), oldest first. */
+  since(at: Millis, span: Millis = this.span): readonly (readonly [Millis, T])[] {
+    const from = at - span;
+    let first = this.#entries.length;
+    while (first > 0 && (this.#entries[first - 1]?.[0] ?? from) >= from) first--;
+    return first === 0 ? this.#entries : this.#entries.slice(first);
+  }
+
+  /** Forgets the observations for which `gone` holds. */
+  drop(gone: (value: T) => boolean): void {
+    this.#entries = this.#entries.filter(([, value]) => !gone(value));
+  }
+
+  snapshot(): (readonly [Millis, T])[] {
+    return [...this.#entries];
+  }
+
+  static restore<T>(span: Millis, limit: number, entries: readonly (readonly [Millis, T])[]): SlidingLog<T> {
+    const log = new SlidingLog<T>(span, limit);
+    log.#entries = entries.slice(-log.limit);
+    return log;
   }
 }
