@@ -45,7 +45,7 @@ export type NumberKind =
   | 'pager'
   | 'uan'
   | 'satellite'
-  | 'non-geographic' // +800 +808 +870 +878 +881 +882 +883 +888 +979: no country
+  | 'non-geographic' // +882 +883 +888: no country (+800 is toll-free, +808 shared-cost, +870 +881 satellite, +979 premium)
   | 'unknown'
   | 'invalid';
 
@@ -61,7 +61,7 @@ export interface DialledNumber {
   readonly international: boolean;
   /** can cost money that matters: international, premium, satellite, non-geographic, shared cost; never emergency or internal */
   readonly chargeable: boolean;
-  /** 0-100 */
+  /** 0-100, see number-risk.ts */
   readonly risk: number;
   readonly reasons: readonly string[];
   /** false: an emergency number; nothing may ever refuse it */
@@ -73,13 +73,17 @@ export interface Networks {
   isPbx(address: string): boolean;
   /** name of the trunk that this address belongs to */
   trunkOf(address: string): string | null;
+  /** the PBX, trunks, the machine itself and what the settings exempt */
   neverBlock(address: string): boolean;
+  /** is this account a trunk's endpoint? */
+  isTrunk(account: string): boolean;
 }
 
 export interface Accounts {
   /**
-   * The PJSIP endpoint id of a user name, AOR user or endpoint name; null: not an account of this PBX. While neither the
-   * settings nor the PBX have told any account, every name stands for itself (see `mapped`).
+   * The PJSIP endpoint id of a user name, AOR user or endpoint name; null: not an account of this PBX, or one name for
+   * several. While the PBX has told no account, every plausible name stands for itself (see `mapped`): settings usually
+   * name only the few accounts that differ from the others.
    */
   resolve(user: string): string | null;
   /** true: the account is known from settings or PBX; only then may a block name it */
