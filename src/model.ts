@@ -80,6 +80,8 @@ export interface RequestFacts {
   readonly fromUser: string;
   readonly fromTag: string;
   readonly toUser: string;
+  /** host of the To header, lower case */
+  readonly toHost: string;
   /** user part of the request URI, '' if none */
   readonly requestUser: string;
   /** packet source, canonical address text */
@@ -169,6 +171,8 @@ export interface AuthFailed extends Happened {
   readonly username: string;
   readonly source: string;
   readonly sourcePort: number;
+  /** which of the PBX's addresses it was sent to, '' when the feed does not say */
+  readonly destination: string;
   readonly transport: Transport;
   /** '' when the feed does not say */
   readonly method: string;
@@ -184,6 +188,7 @@ export interface AuthSucceeded extends Happened {
   readonly username: string;
   readonly source: string;
   readonly sourcePort: number;
+  readonly destination: string;
   readonly transport: Transport;
   readonly method: string;
   readonly callId: string;

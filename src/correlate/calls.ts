@@ -1,0 +1,267 @@
+import type { CallFacts, Feed, Millis, Transport } from '../model.ts';
+import { BoundedMap } from '../windows.ts';
+import { stamp, type Context } from './context.ts';
+import type { Registrations } from './registrations.ts';
+
+/** Calls held, running and lately ended; an attacker adds one only where the PBX takes a call on. */
+const MAX_CALLS = 32_768;
+/** Calls to numbers of one ending that are kept for joining feeds. */
+const SAME_NUMBER = 32;
+/** The same call told by another feed starts within this. */
+export const SAME_CALL = 3_000;
+/** Two spellings of a number (00371…, +371…, 9011371…) agree in the last digits. */
+const TAIL = 7;
+
+/** One call, growing as feeds add what they know. Plain, so that a snapshot is a copy. */
+export interface Call extends Mutable<CallFacts> {
+  started: boolean;
+  answered: boolean;
+  ended: boolean;
+  recorded: boolean;
+  /** feed that told it first */
+  feed: Feed;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What a feed knows of a call; what it does not know is left out or null. */
+export interface CallSighting {
+  readonly feed: Feed;
+  readonly seenAt: Millis;
+  readonly account: string | null;
+  readonly trunk: string | null;
+  readonly from: string;
+  readonly dialled: string;
+  readonly callId: string | null;
+  readonly uniqueid: string | null;
+  readonly linkedid: string | null;
+  readonly channel: string | null;
+  readonly source: string | null;
+  readonly sourcePort: number;
+  readonly transport: Transport | null;
+  readonly userAgent: string;
+  readonly authenticated: boolean | null;
+  readonly startedAt: Millis;
+}
+
+/** The last digits of a dialled number, or all of it where it is no number. */
+export function numberTail(dialled: string): string {
+  let digits = '';
+  for (let i = dialled.length - 1; i >= 0 && digits.length < TAIL; i--) {
+    const c = dialled.charCodeAt(i);
+    if (c >= 48 && c <= 57) digits = String.fromCharCode(c) + digits;
+  }
+  return digits === '' ? dialled : digits;
+}
+
+/** Calls of all feeds, each told once. */
+export class Calls {
+  readonly #context: Context;
+  readonly #registrations: Registrations;
+  readonly #byKey = new BoundedMap<Call>(MAX_CALLS);
+  readonly #byCallId = new BoundedMap<Call>(MAX_CALLS);
+  readonly #byUniqueid = new BoundedMap<Call>(MAX_CALLS);
+  readonly #byNumber = new BoundedMap<Call[]>(MAX_CALLS);
+
+  constructor(context: Context, registrations: Registrations) {
+    this.#context = context;
+    this.#registrations = registrations;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  byCallId(callId: string): Call | undefined {
+    return this.#byCallId.get(callId);
+  }
+
+  byUniqueid(uniqueid: string): Call | undefined {
+    return this.#byUniqueid.get(uniqueid);
+  }
+
+  byKey(key: string): Call | undefined {
+    return this.#byKey.peek(key);
+  }
+
+  /** The PBX took a call on, says one feed. Told as started once; what a second feed adds is told as an update. */
+  start(s: CallSighting): Call {
+    const known =
+      (s.callId === null ? undefined : this.#byCallId.get(s.callId)) ??
+      (s.uniqueid === null ? undefined : this.#byUniqueid.get(s.uniqueid)) ??
+      this.#fromOtherFeed(s);
+    if (known !== undefined) {
+      this.#add(known, s);
+      return known;
+    }
+    const registration =
+      s.trunk === null ? this.#registrations.ofCaller(s.account, s.source, this.#context.clock.now) : 'unknown';
+    const call: Call = {
+      call: s.callId ?? s.uniqueid ?? `${s.from}>${s.dialled}@${s.startedAt}`,
+      account: s.account,
+      trunk: s.trunk,
+      from: s.from,
+      dialled: s.dialled,
+      callId: s.callId,
+      uniqueid: s.uniqueid,
+      linkedid: s.linkedid,
+      channel: s.channel,
+      source: s.source,
+      sourcePort: s.sourcePort,
+      transport: s.transport,
+      userAgent: s.userAgent,
+      authenticated: s.authenticated,
+      registration,
+      startedAt: s.startedAt,
+      answeredAt: null,
+      started: true,
+      answered: false,
+      ended: false,
+      recorded: false,
+      feed: s.feed,
+    };
+    this.#byKey.set(call.call, call);
+    this.#index(call);
+    const tail = numberTail(call.dialled);
+    // what the main map has forgotten is forgotten here too, so that all lists together stay within its bound
+    const same = (this.#byNumber.get(tail) ?? []).filter((other) => this.#byKey.has(other.call));
+    this.#byNumber.set(tail, [call, ...same.slice(0, SAME_NUMBER - 1)]);
+    this.#context.emit({ kind: 'call.started', ...stamp(this.#context, s.feed, s.seenAt), ...factsOf(call) });
+    return call;
+  }
+
+  /** A call to the same number, by the same caller, a moment ago, that the other feed told and this one has not. */
+  #fromOtherFeed(s: CallSighting): Call | undefined {
+    return this.#byNumber.get(numberTail(s.dialled))?.find((call) => {
+      if (call.ended || Math.abs(s.startedAt - call.startedAt) > SAME_CALL) return false;
+      if (s.uniqueid !== null ? call.uniqueid !== null : call.callId !== null) return false;
+      if (call.account !== null && s.account !== null && this.#mapped(call.account, s.account))
+        return call.account === s.account;
+      return call.from === s.from || (call.trunk !== null && call.trunk === s.trunk);
+    });
+  }
+
+  /** Two accounts can be compared only where both are endpoints; behind a proxy AMI sees the proxy's endpoint. */
+  #mapped(a: string, b: string): boolean {
+    const { accounts, networks } = this.#context.site;
+    return accounts.mapped(a) === accounts.mapped(b) && !networks.isTrunk(a) && !networks.isTrunk(b);
+  }
+
+  #add(call: Call, s: CallSighting): void {
+    const before = JSON.stringify([call.uniqueid, call.source, call.account, call.registration, call.callId]);
+    call.callId ??= s.callId;
+    call.uniqueid ??= s.uniqueid;
+    call.linkedid ??= s.linkedid;
+    call.channel ??= s.channel;
+    call.authenticated ??= s.authenticated;
+    call.trunk ??= s.trunk;
+    call.account ??= s.account;
+    if (call.userAgent === '') call.userAgent = s.userAgent;
+    if (call.from === '') call.from = s.from;
+    // the first hop's address is the caller's; AMI behind a proxy knows the proxy's only and says nothing then
+    if (s.source !== null && (call.source === null || s.feed === 'sip')) {
+      call.source = s.source;
+      call.sourcePort = s.sourcePort;
+      call.transport = s.transport;
+    }
+    if (call.registration === 'unknown' && call.trunk === null)
+      call.registration = this.#registrations.ofCaller(call.account, call.source, this.#context.clock.now);
+    this.#index(call);
+    if (JSON.stringify([call.uniqueid, call.source, call.account, call.registration, call.callId]) === before) return;
+    this.#context.emit({ kind: 'call.updated', ...stamp(this.#context, s.feed, s.seenAt), ...factsOf(call) });
+  }
+
+  #index(call: Call): void {
+    if (call.callId !== null) this.#byCallId.set(call.callId, call);
+    if (call.uniqueid !== null) this.#byUniqueid.set(call.uniqueid, call);
+  }
+
+  /** AMI tells the Call-ID of a channel after its start, by the guard's channel variable. */
+  nameCallId(call: Call, callId: string, source: string | null, seenAt: Millis): void {
+    if (call.callId === callId) return;
+    const twin = this.#byCallId.get(callId);
+    if (twin !== undefined && twin !== call) return; // told apart already, joining them now would tell neither right
+    this.#add(call, { ...call, feed: 'ami', seenAt, callId, source: call.source ?? source });
+  }
+
+  answer(call: Call, feed: Feed, seenAt: Millis): void {
+    if (call.answered || call.ended) return;
+    call.answered = true;
+    call.answeredAt = this.#context.clock.now;
+    this.#context.emit({ kind: 'call.answered', ...stamp(this.#context, feed, seenAt), ...factsOf(call) });
+  }
+
+  end(call: Call, status: number, feed: Feed, seenAt: Millis): void {
+    if (call.ended) return;
+    call.ended = true;
+    this.#context.emit({ kind: 'call.ended', ...stamp(this.#context, feed, seenAt), ...factsOf(call), status });
+  }
+
+  /** The PBX's own INVITE towards a trunk: is it the second leg of a call that we know? */
+  isSecondLeg(dialled: string, at: Millis): boolean {
+    const same = this.#byNumber.get(numberTail(dialled));
+    return same?.some((call) => !call.ended && Math.abs(at - call.startedAt) <= SAME_CALL) ?? false;
+  }
+
+  /** The call that a record describes: by uniqueid or linkedid, else by account, number and start. */
+  ofRecord(
+    uniqueid: string,
+    linkedid: string,
+    account: string | null,
+    dialled: string,
+    start: Millis,
+  ): Call | undefined {
+    const named = (uniqueid === '' ? undefined : this.#byUniqueid.get(uniqueid)) ?? this.#byUniqueid.get(linkedid);
+    if (named !== undefined) return named;
+    let best: Call | undefined;
+    for (const call of this.#byNumber.get(numberTail(dialled)) ?? []) {
+      const off = Math.abs(start - call.startedAt);
+      if (off > SAME_CALL || call.recorded || call.uniqueid !== null) continue;
+      if (call.account !== null && account !== null && call.account !== account) continue;
+      if (best === undefined || off < Math.abs(start - best.startedAt)) best = call;
+    }
+    if (best !== undefined && uniqueid !== '') {
+      best.uniqueid = uniqueid;
+      this.#byUniqueid.set(uniqueid, best);
+    }
+    return best;
+  }
+
+  snapshot(): unknown {
+    return this.#byKey.snapshot((call) => call);
+  }
+
+  restore(snapshot: unknown): void {
+    for (const map of [this.#byKey, this.#byCallId, this.#byUniqueid, this.#byNumber]) map.clear();
+    for (const [key, stored] of snapshot as [string, Call][]) {
+      const call = { ...stored };
+      this.#byKey.set(key, call);
+      this.#index(call);
+      const tail = numberTail(call.dialled);
+      this.#byNumber.set(tail, [call, ...(this.#byNumber.peek(tail) ?? [])].slice(0, SAME_NUMBER));
+    }
+  }
+}
+
+/** The call's facts alone, as events carry them. */
+export function factsOf(call: Call): CallFacts {
+  return {
+    call: call.call,
+    account: call.account,
+    trunk: call.trunk,
+    from: call.from,
+    dialled: call.dialled,
+    callId: call.callId,
+    uniqueid: call.uniqueid,
+    linkedid: call.linkedid,
+    channel: call.channel,
+    source: call.source,
+    sourcePort: call.sourcePort,
+    transport: call.transport,
+    userAgent: call.userAgent,
+    authenticated: call.authenticated,
+    registration: call.registration,
+    startedAt: call.startedAt,
+    answeredAt: call.answeredAt,
+  };
+}

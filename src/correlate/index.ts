@@ -1,0 +1,193 @@
+import type { Binding, CallRecord, Event, Malformed, Millis } from '../model.ts';
+import type { Site } from '../site/site.ts';
+import type { AmiMessage } from '../wire/ami.ts';
+import { parseSip } from '../wire/sip.ts';
+import { Authentication } from './authentication.ts';
+import { Calls } from './calls.ts';
+import { EventClock } from './clock.ts';
+import { REGISTRATION_PERIOD, stamp, type Context } from './context.ts';
+import { ManagerEvents } from './manager-events.ts';
+import { Records } from './records.ts';
+import { Registrations } from './registrations.ts';
+import { Servers } from './servers.ts';
+import { Signalling, type PacketPath } from './signalling.ts';
+import type { StandingChannel, StandingContact } from './standing.ts';
+
+export type { PacketPath } from './signalling.ts';
+export type { StandingChannel, StandingContact } from './standing.ts';
+
+export interface CorrelatorOptions {
+  /** true: `at` is arrival and what was before the start is unknown; false: a recording is the whole story */
+  readonly live: boolean;
+}
+
+/**
+ * Messages become registrations, calls and failures: facts, no opinion. Everything it emits is told once, whatever
+ * feeds saw it and in whatever order; `at` never decreases.
+ */
+export class Correlator {
+  readonly #clock: EventClock;
+  readonly #servers: Servers;
+  readonly #context: Context;
+  readonly #registrations: Registrations;
+  readonly #calls: Calls;
+  readonly #authentication: Authentication;
+  readonly #signalling: Signalling;
+  readonly #manager: ManagerEvents;
+  readonly #records: Records;
+  #startedAt: Millis | null = null;
+  #seeded = false;
+
+  constructor(site: Site, options: CorrelatorOptions, emit: (event: Event) => void) {
+    this.#clock = new EventClock(options.live);
+    this.#servers = new Servers(site);
+    this.#context = {
+      site,
+      clock: this.#clock,
+      servers: this.#servers,
+      emit,
+      historyKnown: (at) =>
+        !options.live || this.#seeded || (this.#startedAt !== null && at - this.#startedAt >= REGISTRATION_PERIOD),
+    };
+    this.#registrations = new Registrations(this.#context);
+    this.#calls = new Calls(this.#context, this.#registrations);
+    this.#authentication = new Authentication(this.#context);
+    this.#signalling = new Signalling(this.#context, this.#registrations, this.#calls, this.#authentication);
+    this.#manager = new ManagerEvents(this.#context, {
+      registrations: this.#registrations,
+      calls: this.#calls,
+      authentication: this.#authentication,
+      signalling: this.#signalling,
+    });
+    this.#records = new Records(this.#context, this.#calls);
+  }
+
+  /** Event time reached so far. */
+  get now(): Millis {
+    return this.#clock.now;
+  }
+
+  #reach(seenAt: Millis, arrival: Millis): void {
+    this.#clock.reach(seenAt, arrival);
+    this.#startedAt ??= this.#clock.now;
+  }
+
+  /** One SIP datagram or stream message as it was mirrored or recorded. */
+  sip(path: PacketPath, payload: Buffer, seenAt: Millis, arrival: Millis): void {
+    this.#reach(seenAt, arrival);
+    const parsed = parseSip(payload);
+    if (parsed.ok) this.#signalling.message(path, parsed.value, seenAt);
+    else if (!isKeepAlive(payload)) this.#malformed('sip', path.source, parsed.reason, seenAt);
+  }
+
+  /** Bytes that a decoder before us refused. */
+  malformed(
+    protocol: Malformed['protocol'],
+    source: string | null,
+    reason: string,
+    seenAt: Millis,
+    arrival: Millis,
+  ): void {
+    this.#reach(seenAt, arrival);
+    this.#malformed(protocol, source, reason, seenAt);
+  }
+
+  #malformed(protocol: Malformed['protocol'], source: string | null, reason: string, seenAt: Millis): void {
+    const feed = protocol === 'ami' || protocol === 'cdr' ? protocol : 'sip';
+    this.#context.emit({ kind: 'malformed', ...stamp(this.#context, feed, seenAt), protocol, source, reason });
+  }
+
+  /** One AMI event; `seenAt` is its own Timestamp where it has one, else its arrival. */
+  ami(event: AmiMessage, seenAt: Millis, arrival: Millis): void {
+    this.#reach(seenAt, arrival);
+    this.#manager.event(event, seenAt);
+  }
+
+  pbx(state: 'up' | 'restarted' | 'down', arrival: Millis): void {
+    this.#reach(arrival, arrival);
+    this.#manager.state(state, arrival);
+  }
+
+  cdr(record: CallRecord, arrival: Millis): void {
+    this.#clock.reachRecord(record.end, arrival);
+    this.#startedAt ??= this.#clock.now;
+    this.#records.record(record, record.end);
+  }
+
+  /** Time passes; at least once a second live, and before every jump of a recording's clock. */
+  tick(now: Millis): void {
+    this.#reach(now, now);
+    this.#signalling.tick();
+    this.#manager.tick();
+    this.#context.emit({ kind: 'tick', ...stamp(this.#context, 'clock', now) });
+  }
+
+  /** What stood when ringfence connected to the PBX: contacts are history, channels with a dialled number are calls. */
+  seed(state: { contacts: readonly StandingContact[]; channels: readonly StandingChannel[] }, arrival: Millis): void {
+    this.#reach(arrival, arrival);
+    const { accounts } = this.#context.site;
+    for (const c of state.contacts) {
+      const account = accounts.resolve(c.endpoint);
+      this.#registrations.seed(c.aor, account, bindingOf(c, arrival));
+    }
+    this.#seeded = true;
+    this.#records.forgetOwners();
+    for (const c of state.channels) this.#manager.standing(c);
+  }
+
+  /** Entries held over all parts, for the memory bound. */
+  size(): number {
+    return (
+      this.#registrations.size +
+      this.#calls.size +
+      this.#authentication.size +
+      this.#signalling.size +
+      this.#manager.size
+    );
+  }
+
+  /** Registrations, calls and servers as plain JSON; requests that wait for their answer are not kept. */
+  snapshot(): unknown {
+    return {
+      now: this.#clock.now,
+      startedAt: this.#startedAt,
+      servers: this.#servers.snapshot(),
+      registrations: this.#registrations.snapshot(),
+      calls: this.#calls.snapshot(),
+    };
+  }
+
+  restore(snapshot: unknown): void {
+    const s = snapshot as {
+      now: Millis;
+      startedAt: Millis | null;
+      servers: string[];
+      registrations: unknown;
+      calls: unknown;
+    };
+    this.#clock.restore(s.now);
+    this.#startedAt = s.startedAt;
+    this.#servers.restore(s.servers);
+    this.#registrations.restore(s.registrations);
+    this.#calls.restore(s.calls);
+  }
+}
+
+const bindingOf = (c: StandingContact, now: Millis): Binding => ({
+  contact: c.contact,
+  source: c.source,
+  sourcePort: c.sourcePort,
+  transport: 'udp',
+  userAgent: c.userAgent,
+  instance: '',
+  callId: c.callId,
+  since: now,
+  lastRefresh: now,
+  expiresAt: c.expiresAt,
+});
+
+/** CRLF keep-alives (RFC 5626 section 3.5.1), the four zero bytes of some phones, STUN (RFC 8489: two zero bits, magic cookie). */
+function isKeepAlive(payload: Buffer): boolean {
+  if (payload.length <= 4) return payload.every((b) => b === 13 || b === 10 || b === 0 || b === 32);
+  return payload.length >= 20 && (payload[0] ?? 0xff) < 4 && payload.readUInt32BE(4) === 0x2112a442;
+}

@@ -1,0 +1,309 @@
+import type { AuthFailed, Millis, Transport } from '../model.ts';
+import { BoundedMap } from '../windows.ts';
+import { channelEndpoint, parseRemoteAddress, type AmiMessage } from '../wire/ami.ts';
+import type { Authentication } from './authentication.ts';
+import { SAME_CALL, type Call, type Calls } from './calls.ts';
+import { stamp, type Context } from './context.ts';
+import type { Registrations } from './registrations.ts';
+import type { Signalling } from './signalling.ts';
+import type { StandingChannel } from './standing.ts';
+
+const MAX_ACCOUNTS = 100_000;
+const MAX_CALL_IDS = 32_768;
+/** A contact appears, or a channel, this soon after the request that was authenticated. */
+const AFTER_AUTH = 2_000;
+/** Without either by then it was a refresh of the same contact. */
+const REFRESH_AFTER = 300;
+const DEFAULT_EXPIRES = 3_600;
+
+interface Authenticated {
+  readonly account: string;
+  readonly callId: string;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly transport: Transport;
+  readonly at: Millis;
+}
+
+/**
+ * AMI events become the same facts as mirrored SIP. What each class of event tells, and does not, was measured on
+ * Asterisk 22 and 16: only security events carry the packet's source and Call-ID, ContactStatus carries neither,
+ * a REGISTER that repeats a Contact from elsewhere shows as SuccessfulAuth alone.
+ */
+export class ManagerEvents {
+  readonly #context: Context;
+  readonly #registrations: Registrations;
+  readonly #calls: Calls;
+  readonly #authentication: Authentication;
+  readonly #signalling: Signalling;
+  /** account -> its latest authenticated request */
+  readonly #authenticated = new BoundedMap<Authenticated>(MAX_ACCOUNTS);
+  /** Call-ID -> name that the PBX does not know; the challenge that follows names it "<unknown>" */
+  readonly #unknown = new BoundedMap<{ username: string; counted: boolean }>(MAX_CALL_IDS);
+  /** authenticated requests that may turn out to be refreshes */
+  #maybeRefresh: Authenticated[] = [];
+
+  constructor(
+    context: Context,
+    parts: { registrations: Registrations; calls: Calls; authentication: Authentication; signalling: Signalling },
+  ) {
+    this.#context = context;
+    this.#registrations = parts.registrations;
+    this.#calls = parts.calls;
+    this.#authentication = parts.authentication;
+    this.#signalling = parts.signalling;
+  }
+
+  get size(): number {
+    return this.#authenticated.size + this.#unknown.size;
+  }
+
+  event(event: AmiMessage, seenAt: Millis): void {
+    switch (event.name) {
+      case 'SuccessfulAuth':
+        return this.#successfulAuth(event, seenAt);
+      case 'ChallengeResponseFailed':
+      case 'InvalidPassword':
+        return this.#failed(event, seenAt);
+      case 'InvalidAccountID':
+        return this.#invalidAccount(event, seenAt);
+      case 'FailedACL':
+        return this.#failedAcl(event, seenAt);
+      case 'ContactStatus':
+        return this.#contactStatus(event, seenAt);
+      case 'Newchannel':
+        return this.#newChannel(event, seenAt);
+      case 'Newstate':
+        if (event.get('ChannelState') === '6') this.#up(event, seenAt);
+        return;
+      case 'DialBegin':
+      case 'UserEvent':
+        return this.#nameCallId(event, seenAt);
+      case 'Hangup':
+        return this.#hangup(event, seenAt);
+      default:
+    }
+  }
+
+  /** The packet's source; behind a proxy, that of the first hop if its SIP was mirrored; null: not known. */
+  #source(event: AmiMessage): { source: string; sourcePort: number; transport: Transport } | null {
+    const remote = parseRemoteAddress(event.get('RemoteAddress') ?? '');
+    if (!remote.ok) return null;
+    const { address, port, transport } = remote.value;
+    if (!this.#context.servers.is(address, port, transport)) return { source: address, sourcePort: port, transport };
+    return this.#signalling.sourceOf(event.get('SessionID') ?? '') ?? null;
+  }
+
+  #successfulAuth(event: AmiMessage, seenAt: Millis): void {
+    if (event.get('Service') === 'AMI') return;
+    const source = this.#source(event);
+    const username = event.get('AccountID') ?? '';
+    const callId = event.get('SessionID') ?? '';
+    if (source === null || username === '') return;
+    const account = this.#context.site.accounts.resolve(username);
+    // endpoints that need no password authenticate too, by address: that proves nothing about a person
+    if (event.get('UsingPassword') === '0' || (account !== null && this.#context.site.networks.isTrunk(account)))
+      return;
+    if (account !== null) {
+      const authenticated = { account, callId, ...source, at: this.#context.clock.now };
+      this.#authenticated.set(account, authenticated);
+      if (this.#maybeRefresh.length < 4_096) this.#maybeRefresh.push(authenticated);
+    }
+    this.#authentication.succeeded('ami', seenAt, {
+      account,
+      username,
+      ...source,
+      destination: localAddress(event),
+      method: '',
+      callId,
+      userAgent: '',
+    });
+  }
+
+  #failed(event: AmiMessage, seenAt: Millis): void {
+    const callId = event.get('SessionID') ?? '';
+    const unknown = this.#unknown.get(callId);
+    if (event.get('AccountID') !== '<unknown>' || unknown === undefined) {
+      this.#tellFailure(event, seenAt, event.get('AccountID') ?? '', 'wrong-credentials');
+    } else if (unknown.counted) {
+      unknown.counted = false; // the first challenge answered is the attempt that InvalidAccountID told
+    } else this.#tellFailure(event, seenAt, unknown.username, 'unknown-account');
+  }
+
+  #invalidAccount(event: AmiMessage, seenAt: Millis): void {
+    const callId = event.get('SessionID') ?? '';
+    const username = event.get('AccountID') ?? '';
+    if (event.get('Service') !== 'AMI') {
+      if (this.#unknown.has(callId)) return; // once per request, twice per attempt
+      this.#unknown.set(callId, { username, counted: true });
+    }
+    this.#tellFailure(event, seenAt, username, 'unknown-account');
+  }
+
+  #failedAcl(event: AmiMessage, seenAt: Millis): void {
+    const full = event.get('ACLName') === 'registrar_attempt_exceeds_maximum_configured_contacts';
+    this.#tellFailure(event, seenAt, event.get('AccountID') ?? '', full ? 'too-many-contacts' : 'acl');
+  }
+
+  #tellFailure(event: AmiMessage, seenAt: Millis, username: string, reason: AuthFailed['reason']): void {
+    const source = this.#source(event);
+    if (source === null) return;
+    const ami = event.get('Service') === 'AMI';
+    this.#authentication.failed('ami', seenAt, {
+      account: ami ? null : this.#context.site.accounts.resolve(username),
+      username,
+      ...source,
+      destination: localAddress(event),
+      method: ami ? 'AMI' : '',
+      callId: event.get('SessionID') ?? '',
+      reason,
+      userAgent: '',
+    });
+  }
+
+  #contactStatus(event: AmiMessage, seenAt: Millis): void {
+    const uri = event.get('URI') ?? '';
+    const aor = event.get('AOR') ?? '';
+    const account = this.#context.site.accounts.resolve(event.get('EndpointName') ?? aor);
+    if (uri === '' || aor === '') return;
+    if (event.get('ContactStatus') === 'Removed') {
+      this.#registrations.removedByRegistrar(aor, account, uri, seenAt);
+      return;
+    }
+    if (account === null || this.#registrations.knows(aor, account, uri)) return;
+    if (this.#context.site.networks.isTrunk(account)) return; // a static contact, qualified
+    const by = this.#recent(account);
+    if (by !== null) this.#maybeRefresh = this.#maybeRefresh.filter((pending) => pending !== by);
+    this.#registrations.accept({
+      feed: 'ami',
+      seenAt,
+      aor,
+      account,
+      source: by?.source ?? null,
+      sourcePort: by?.sourcePort ?? 0,
+      transport: by?.transport ?? 'udp',
+      userAgent: '',
+      callId: by?.callId ?? '',
+      authUser: null,
+      requested: [{ uri, expires: null, instance: '' }],
+      listed: null,
+      expires: DEFAULT_EXPIRES,
+    });
+  }
+
+  #recent(account: string): Authenticated | null {
+    const latest = this.#authenticated.get(account);
+    return latest !== undefined && this.#context.clock.now - latest.at <= AFTER_AUTH ? latest : null;
+  }
+
+  #newChannel(event: AmiMessage, seenAt: Millis): void {
+    const uniqueid = event.get('Uniqueid') ?? '';
+    const dialled = event.get('Exten') ?? '';
+    const channel = event.get('Channel') ?? '';
+    // a channel that is another's second leg, or that nobody dialled, starts no call
+    if (uniqueid === '' || uniqueid !== event.get('Linkedid') || dialled === '' || dialled === 's') return;
+    const endpoint = channelEndpoint(channel);
+    if (endpoint === null || endpoint.technology === 'Local') return;
+    const { networks, accounts } = this.#context.site;
+    const trunk = networks.isTrunk(endpoint.endpoint) ? endpoint.endpoint : null;
+    const account = trunk === null ? accounts.resolve(endpoint.endpoint) : null;
+    const by = account === null ? null : this.#recent(account);
+    if (by !== null) this.#maybeRefresh = this.#maybeRefresh.filter((pending) => pending !== by);
+    this.#calls.start({
+      feed: 'ami',
+      seenAt,
+      account,
+      trunk,
+      from: event.get('CallerIDNum') ?? '',
+      dialled,
+      callId: freshCallId(by, this.#calls),
+      uniqueid,
+      linkedid: event.get('Linkedid'),
+      channel,
+      source: by?.source ?? null,
+      sourcePort: by?.sourcePort ?? 0,
+      transport: by?.transport ?? null,
+      userAgent: '',
+      authenticated: by === null ? null : true,
+      startedAt: this.#context.clock.now,
+    });
+  }
+
+  /** A caller's channel that was up before ringfence connected: a call like any other, if what it dialled is known. */
+  standing(c: StandingChannel): void {
+    const endpoint = channelEndpoint(c.channel);
+    if (endpoint === null || endpoint.technology === 'Local' || !/^[+*#\d]+$/.test(c.dialled)) return;
+    if (c.uniqueid !== c.linkedid || this.#calls.byUniqueid(c.uniqueid) !== undefined) return;
+    const { networks, accounts } = this.#context.site;
+    const trunk = networks.isTrunk(endpoint.endpoint) ? endpoint.endpoint : null;
+    const call = this.#calls.start({
+      feed: 'ami',
+      seenAt: c.startedAt,
+      account: trunk === null ? accounts.resolve(endpoint.endpoint) : null,
+      trunk,
+      from: c.from,
+      dialled: c.dialled,
+      callId: null,
+      uniqueid: c.uniqueid,
+      linkedid: c.linkedid,
+      channel: c.channel,
+      source: null,
+      sourcePort: 0,
+      transport: null,
+      userAgent: '',
+      authenticated: null,
+      startedAt: c.startedAt,
+    });
+    if (c.answered) this.#calls.answer(call, 'ami', c.startedAt);
+  }
+
+  #up(event: AmiMessage, seenAt: Millis): void {
+    const call = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
+    if (call !== undefined) this.#calls.answer(call, 'ami', seenAt);
+  }
+
+  #hangup(event: AmiMessage, seenAt: Millis): void {
+    const call = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
+    if (call === undefined) return;
+    this.#nameCallId(event, seenAt);
+    this.#calls.end(call, 0, 'ami', seenAt);
+  }
+
+  /** The dialplan guard leaves the Call-ID in a channel variable, which later events of that channel carry. */
+  #nameCallId(event: AmiMessage, seenAt: Millis): void {
+    const variables = event.variables();
+    const callId = variables.get('FRAUD_CALLID') ?? event.get('CallID');
+    const call: Call | undefined = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
+    if (callId === null || callId === '' || call === undefined) return;
+    this.#calls.nameCallId(call, callId, this.#signalling.sourceOf(callId)?.source ?? null, seenAt);
+  }
+
+  tick(): void {
+    if (this.#maybeRefresh.length === 0) return;
+    const now = this.#context.clock.now;
+    const due = this.#maybeRefresh.filter((pending) => now - pending.at >= REFRESH_AFTER);
+    if (due.length === 0) return;
+    this.#maybeRefresh = this.#maybeRefresh.filter((pending) => now - pending.at < REFRESH_AFTER);
+    for (const { account, source, sourcePort, transport } of due)
+      this.#registrations.refreshed(account, source, sourcePort, transport);
+  }
+
+  /** Asterisk is up, back, or gone. */
+  state(state: 'up' | 'restarted' | 'down', seenAt: Millis): void {
+    this.#context.emit({ kind: 'pbx.state', ...stamp(this.#context, 'ami', seenAt), state });
+  }
+}
+
+/** The Call-ID of an authenticated request belongs to one channel only; a second channel soon after is another call. */
+function freshCallId(by: Authenticated | null, calls: Calls): string | null {
+  if (by === null) return null;
+  const call = calls.byCallId(by.callId);
+  return call === undefined || (call.uniqueid === null && Math.abs(call.startedAt - by.at) <= SAME_CALL)
+    ? by.callId
+    : null;
+}
+
+function localAddress(event: AmiMessage): string {
+  const local = parseRemoteAddress(event.get('LocalAddress') ?? '');
+  return local.ok ? local.value.address : '';
+}

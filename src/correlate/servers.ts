@@ -1,0 +1,41 @@
+import type { Transport } from '../model.ts';
+import type { Site } from '../site/site.ts';
+
+/** Most addresses that can be learnt; a site has a handful, an attacker who fakes answers must not fill the set. */
+const LIMIT = 64;
+
+/**
+ * Who is the PBX (or the proxy in front of it), so that its own requests are not taken for somebody's attack: the
+ * addresses of the settings, else what answers REGISTERs or challenges requests of others.
+ */
+export class Servers {
+  readonly #site: Site;
+  /** "address port" over UDP, "address" once it was seen answering on a connection, whose own requests leave from any port */
+  readonly #learnt = new Set<string>();
+
+  constructor(site: Site) {
+    this.#site = site;
+  }
+
+  is(address: string, port: number, transport: Transport): boolean {
+    if (this.#site.networks.isPbx(address)) return true;
+    if (this.#learnt.size === 0) return false;
+    return this.#learnt.has(`${address} ${port}`) || (transport !== 'udp' && this.#learnt.has(address));
+  }
+
+  /** Something at this address answered as only a registrar or an authenticating server does. */
+  learn(address: string, port: number, transport: Transport): void {
+    if (this.#learnt.size >= LIMIT || this.#site.networks.trunkOf(address) !== null) return;
+    this.#learnt.add(`${address} ${port}`);
+    if (transport !== 'udp') this.#learnt.add(address);
+  }
+
+  snapshot(): string[] {
+    return [...this.#learnt];
+  }
+
+  restore(learnt: readonly string[]): void {
+    this.#learnt.clear();
+    for (const entry of learnt.slice(0, LIMIT)) this.#learnt.add(entry);
+  }
+}

@@ -1,0 +1,352 @@
+import type { CallFacts, Millis, RequestFacts, Transport } from '../model.ts';
+import { BoundedMap } from '../windows.ts';
+import type { SipMessage } from '../wire/sip.ts';
+import type { Authentication } from './authentication.ts';
+import type { Calls } from './calls.ts';
+import { stamp, type Context } from './context.ts';
+import type { ContactValue, Registrations } from './registrations.ts';
+import { Transactions, type Answer, type Transaction } from './transactions.ts';
+
+/** Where a packet went from and to; addresses in canonical text. A HepPacket is one. */
+export interface PacketPath {
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destination: string;
+  readonly destinationPort: number;
+  readonly transport: Transport;
+}
+
+/** First hops remembered, so that AMI behind a proxy can be told the true source. */
+const MAX_SOURCES = 32_768;
+const DEFAULT_EXPIRES = 3_600;
+/** The PBX's INVITE to a trunk may be mirrored before the caller's leg was answered. */
+const SECOND_LEG_WAIT = 1_000;
+
+/** Requests outside a dialog that make a transaction here. Others (PUBLISH, INFO…) tell nothing that is judged. */
+const WATCHED = new Set(['REGISTER', 'INVITE', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'REFER', 'NOTIFY']);
+
+/** Mirrored SIP: requests and answers become facts. */
+export class Signalling {
+  readonly #context: Context;
+  readonly #registrations: Registrations;
+  readonly #calls: Calls;
+  readonly #authentication: Authentication;
+  readonly #transactions = new Transactions();
+  readonly #firstHop = new BoundedMap<{ source: string; sourcePort: number; transport: Transport }>(MAX_SOURCES);
+  /** the PBX's own INVITEs to trunks that no call explains yet */
+  #ownInvites: { facts: RequestFacts; at: Millis; seenAt: Millis }[] = [];
+
+  constructor(context: Context, registrations: Registrations, calls: Calls, authentication: Authentication) {
+    this.#context = context;
+    this.#registrations = registrations;
+    this.#calls = calls;
+    this.#authentication = authentication;
+  }
+
+  get size(): number {
+    return this.#transactions.size + this.#firstHop.size + this.#ownInvites.length;
+  }
+
+  /** Where the first hop of this Call-ID came from, if its SIP was seen. */
+  sourceOf(callId: string): { source: string; sourcePort: number; transport: Transport } | undefined {
+    return this.#firstHop.peek(callId);
+  }
+
+  message(path: PacketPath, message: SipMessage, seenAt: Millis): void {
+    if (message.isRequest) this.#request(path, message, seenAt);
+    else this.#response(path, message, seenAt);
+  }
+
+  #request(path: PacketPath, message: SipMessage, seenAt: Millis): void {
+    const method = message.method;
+    if (method === 'ACK') return;
+    if (method === 'BYE' || method === 'CANCEL') {
+      const call = this.#calls.byCallId(message.callId);
+      if (call !== undefined && !(method === 'CANCEL' && call.answered))
+        this.#calls.end(call, method === 'CANCEL' ? 487 : 0, 'sip', seenAt);
+      return;
+    }
+    if (!WATCHED.has(method) || message.toTag !== '') return;
+    const own = this.#context.servers.is(path.source, path.sourcePort, path.transport);
+    if (own) {
+      if (method === 'INVITE') this.#ownInvite(path, message, seenAt);
+      return;
+    }
+    const key = Transactions.key(message.callId, message.cseq, method, message.branch);
+    const credentials = message.credentials();
+    const offered = credentials?.response ?? '';
+    const known = this.#transactions.find(key);
+    if (known?.offered === offered) return; // a retransmission, or the same packet mirrored twice
+    const facts = requestFacts(path, message, credentials);
+    const { networks, accounts } = this.#context.site;
+    const trunk = networks.trunkOf(path.source);
+    const user = method === 'REGISTER' ? facts.toUser : (facts.authUser ?? facts.fromUser);
+    const transaction: Transaction = {
+      facts,
+      account: trunk === null && user !== '' ? accounts.resolve(user) : null,
+      trunk,
+      offered,
+      contacts: method === 'REGISTER' ? contactValues(message) : [],
+      expires: message.expires,
+      at: this.#context.clock.now,
+      answered: 0,
+      authenticated: false,
+      taken: false,
+    };
+    this.#transactions.open(key, transaction);
+    if (!this.#firstHop.has(facts.callId)) this.#firstHop.set(facts.callId, facts);
+    this.#context.emit({
+      kind: 'request.seen',
+      ...stamp(this.#context, 'sip', seenAt),
+      request: facts,
+      account: transaction.account,
+      trunk,
+    });
+    for (const answer of this.#transactions.takeEarly(key, this.#context.clock.now))
+      this.#answer(transaction, answer, path);
+  }
+
+  #response(path: PacketPath, message: SipMessage, seenAt: Millis): void {
+    const method = message.cseqMethod;
+    if (!WATCHED.has(method)) return;
+    const key = Transactions.key(message.callId, message.cseq, method, message.branch);
+    const transaction = this.#transactions.find(key);
+    if (transaction === undefined) {
+      // answers to the PBX's own requests are nobody's attack; any other may have overtaken its request
+      const early = !this.#context.servers.is(path.destination, path.destinationPort, path.transport);
+      if (early && message.toTag !== '')
+        this.#transactions.hold(key, answerOf(message, seenAt), this.#context.clock.now);
+      return;
+    }
+    if (transaction.answered === 2 || (transaction.answered === 1 && message.status < 200)) return;
+    this.#answer(transaction, answerOf(message, seenAt), path, true);
+  }
+
+  /** Takes in one answer. `path` is that of the answer (`fromServer`) or of the request, when the answer came first. */
+  #answer(transaction: Transaction, answer: Answer, path: PacketPath, fromServer = false): void {
+    const { facts } = transaction;
+    const { status } = answer;
+    if (transaction.answered === 2) return;
+    transaction.answered = status >= 200 ? 2 : 1;
+    if (fromServer && (answer.challenges || (facts.method === 'REGISTER' && status === 200)))
+      this.#context.servers.learn(path.source, path.sourcePort, path.transport);
+    if (facts.method === 'INVITE') this.#inviteAnswered(transaction, answer);
+    if (status < 200) return;
+    if (status === 401 || status === 407) {
+      if (isChallenge(transaction, answer)) return;
+      this.#failed(transaction, answer, 'wrong-credentials');
+    } else if (facts.method === 'REGISTER') this.#registerAnswered(transaction, answer);
+    this.#context.emit({
+      kind: 'request.answered',
+      ...stamp(this.#context, 'sip', answer.seenAt),
+      request: facts,
+      account: transaction.account,
+      trunk: transaction.trunk,
+      status,
+    });
+  }
+
+  #registerAnswered(transaction: Transaction, answer: Answer): void {
+    const { facts } = transaction;
+    if (answer.status === 403) this.#failed(transaction, answer, 'forbidden');
+    else if (answer.status === 404) this.#failed(transaction, answer, 'unknown-account');
+    else if (answer.status >= 200 && answer.status < 300) {
+      if (facts.authUser !== null) this.#succeeded(transaction, answer.seenAt);
+      this.#registrations.accept({
+        feed: 'sip',
+        seenAt: answer.seenAt,
+        aor: aorOf(facts),
+        account: transaction.account,
+        source: facts.source,
+        sourcePort: facts.sourcePort,
+        transport: facts.transport,
+        userAgent: facts.userAgent,
+        callId: facts.callId,
+        authUser: facts.authUser,
+        requested: transaction.contacts,
+        listed: answer.contacts,
+        expires: answer.expires ?? transaction.expires ?? DEFAULT_EXPIRES,
+      });
+    }
+  }
+
+  #inviteAnswered(transaction: Transaction, answer: Answer): void {
+    const { facts } = transaction;
+    const { status, seenAt } = answer;
+    if (status >= 300) {
+      // only the request that was taken on ends the call: the challenge of the one before may be mirrored after it
+      const call =
+        transaction.taken && !isChallenge(transaction, answer) ? this.#calls.byCallId(facts.callId) : undefined;
+      if (call !== undefined && !call.answered) this.#calls.end(call, status, 'sip', seenAt);
+      return;
+    }
+    transaction.taken = true;
+    if (facts.authUser !== null) this.#succeeded(transaction, seenAt);
+    const call = this.#calls.start({
+      feed: 'sip',
+      seenAt,
+      account: transaction.account,
+      trunk: transaction.trunk,
+      from: facts.fromUser,
+      dialled: facts.requestUser === '' ? facts.toUser : facts.requestUser,
+      callId: facts.callId,
+      uniqueid: null,
+      linkedid: null,
+      channel: null,
+      source: facts.source,
+      sourcePort: facts.sourcePort,
+      transport: facts.transport,
+      userAgent: facts.userAgent,
+      authenticated: facts.authUser !== null,
+      startedAt: transaction.at,
+    });
+    if (status >= 200) this.#calls.answer(call, 'sip', seenAt);
+  }
+
+  #failed(
+    transaction: Transaction,
+    answer: Answer,
+    reason: 'wrong-credentials' | 'forbidden' | 'unknown-account',
+  ): void {
+    const { facts } = transaction;
+    this.#authentication.failed('sip', answer.seenAt, {
+      account: transaction.account,
+      username: facts.authUser ?? (facts.method === 'REGISTER' ? facts.toUser : facts.fromUser),
+      source: facts.source,
+      sourcePort: facts.sourcePort,
+      destination: facts.destination,
+      transport: facts.transport,
+      method: facts.method,
+      callId: facts.callId,
+      reason,
+      userAgent: facts.userAgent,
+    });
+  }
+
+  /** Told at the first answer that shows it: the provisional one of a call, the 200 of a registration. */
+  #succeeded(transaction: Transaction, seenAt: Millis): void {
+    const { facts } = transaction;
+    if (transaction.authenticated) return;
+    transaction.authenticated = true;
+    this.#authentication.succeeded('sip', seenAt, {
+      account: facts.authUser === null ? transaction.account : this.#context.site.accounts.resolve(facts.authUser),
+      username: facts.authUser ?? '',
+      source: facts.source,
+      sourcePort: facts.sourcePort,
+      destination: facts.destination,
+      transport: facts.transport,
+      method: facts.method,
+      callId: facts.callId,
+      userAgent: facts.userAgent,
+    });
+  }
+
+  /** The PBX calls out. Towards a trunk that is the second leg of somebody's call, or a call that no phone placed. */
+  #ownInvite(path: PacketPath, message: SipMessage, seenAt: Millis): void {
+    if (this.#context.site.networks.trunkOf(path.destination) === null) return;
+    if (this.#calls.byCallId(message.callId) !== undefined || this.#ownInvites.length >= 1_024) return;
+    if (this.#ownInvites.some((waiting) => waiting.facts.callId === message.callId)) return;
+    this.#ownInvites.push({ facts: requestFacts(path, message, null), at: this.#context.clock.now, seenAt });
+  }
+
+  /** Time passes: what no caller's leg has explained by now is a call that the PBX placed by itself. */
+  tick(): void {
+    const now = this.#context.clock.now;
+    if (this.#ownInvites.length === 0) return;
+    const due = this.#ownInvites.filter((waiting) => now - waiting.at >= SECOND_LEG_WAIT);
+    if (due.length === 0) return;
+    this.#ownInvites = this.#ownInvites.filter((waiting) => now - waiting.at < SECOND_LEG_WAIT);
+    for (const { facts, at, seenAt } of due) {
+      const known = this.#calls.byCallId(facts.callId) !== undefined || this.#calls.isSecondLeg(facts.requestUser, at);
+      if (known) continue;
+      this.#calls.start({ ...ownCall(facts), feed: 'sip', seenAt, startedAt: at });
+    }
+  }
+}
+
+const ownCall = (
+  facts: RequestFacts,
+): Pick<
+  CallFacts,
+  | 'account'
+  | 'trunk'
+  | 'from'
+  | 'dialled'
+  | 'callId'
+  | 'uniqueid'
+  | 'linkedid'
+  | 'channel'
+  | 'source'
+  | 'sourcePort'
+  | 'transport'
+  | 'userAgent'
+  | 'authenticated'
+> => ({
+  account: null,
+  trunk: null,
+  from: facts.fromUser,
+  dialled: facts.requestUser,
+  callId: facts.callId,
+  uniqueid: null,
+  linkedid: null,
+  channel: null,
+  source: null,
+  sourcePort: 0,
+  transport: null,
+  userAgent: facts.userAgent,
+  authenticated: null,
+});
+
+/** A request without credentials, or with an expired nonce, is asked for credentials: that is no failure. */
+const isChallenge = ({ facts }: Transaction, { status, stale }: Answer): boolean =>
+  (status === 401 || status === 407) && (facts.authUser === null || stale);
+
+/** user@host of the To header: the address-of-record of a REGISTER (RFC 3261 section 10.2). */
+const aorOf = (facts: RequestFacts): string => `${facts.toUser}@${facts.toHost}`;
+
+function requestFacts(
+  path: PacketPath,
+  message: SipMessage,
+  credentials: { username: string; nonce: string; nc: number | null } | null,
+): RequestFacts {
+  return {
+    method: message.method,
+    callId: message.callId,
+    cseq: message.cseq,
+    branch: message.branch,
+    sentBy: message.sentBy,
+    fromUser: message.fromUser,
+    fromTag: message.fromTag,
+    toUser: message.toUser,
+    toHost: message.toHost,
+    requestUser: message.requestUser,
+    source: path.source,
+    sourcePort: path.sourcePort,
+    destination: path.destination,
+    destinationPort: path.destinationPort,
+    transport: path.transport,
+    userAgent: message.userAgent,
+    authUser: credentials === null ? null : credentials.username,
+    nonce: credentials === null ? null : credentials.nonce,
+    nc: credentials === null ? null : credentials.nc,
+  };
+}
+
+function contactValues(message: SipMessage): readonly ContactValue[] | '*' {
+  const contacts = message.contacts();
+  return contacts === '*' ? '*' : contacts.map((c) => ({ uri: c.uri, expires: c.expires, instance: c.instance }));
+}
+
+function answerOf(message: SipMessage, seenAt: Millis): Answer {
+  const challenge = message.status === 401 || message.status === 407 ? message.challenge() : null;
+  const registered = message.cseqMethod === 'REGISTER' && message.status === 200;
+  const contacts = registered ? contactValues(message) : null;
+  return {
+    status: message.status,
+    stale: challenge?.stale ?? false,
+    challenges: challenge !== null,
+    contacts: contacts === '*' ? [] : contacts,
+    expires: registered ? message.expires : null,
+    seenAt,
+  };
+}

@@ -1,0 +1,79 @@
+import type { Millis, RequestFacts } from '../model.ts';
+import { BoundedMap } from '../windows.ts';
+import type { ContactValue } from './registrations.ts';
+
+/** Transactions held; a request is forgotten only when this many newer ones have come. */
+const MAX_TRANSACTIONS = 65_536;
+/** Answers that came before their request, see below. */
+const MAX_EARLY = 2_048;
+const EARLY_FOR = 2_000;
+
+/** One request outside a dialog and what has been answered so far. */
+export interface Transaction {
+  readonly facts: RequestFacts;
+  readonly account: string | null;
+  readonly trunk: string | null;
+  /** digest response offered; a guesser who keeps branch and CSeq still changes this */
+  readonly offered: string;
+  /** REGISTER only */
+  readonly contacts: readonly ContactValue[] | '*';
+  readonly expires: number | null;
+  readonly at: Millis;
+  /** the highest class of answer taken in: 0 none, 1 provisional, 2 final */
+  answered: 0 | 1 | 2;
+  /** has it been told that the credentials were taken? */
+  authenticated: boolean;
+  /** INVITE: did the PBX take the call on? */
+  taken: boolean;
+}
+
+/** What of an answer is needed to judge it, kept when it came before its request. */
+export interface Answer {
+  readonly status: number;
+  readonly stale: boolean;
+  readonly challenges: boolean;
+  readonly contacts: readonly ContactValue[] | null;
+  readonly expires: number | null;
+  readonly seenAt: Millis;
+}
+
+/**
+ * Requests waiting for their answers. RFC 3261 section 17.1.3 tells a transaction by branch and method; Call-ID and
+ * CSeq are taken in too, so that somebody who keeps one branch for everything is not taken for a retransmission.
+ * The HEP stream is not in wire order, so an answer may come first: it is held for two seconds.
+ */
+export class Transactions {
+  readonly #open = new BoundedMap<Transaction>(MAX_TRANSACTIONS);
+  readonly #early = new BoundedMap<{ answers: Answer[]; at: Millis }>(MAX_EARLY);
+
+  static key(callId: string, cseq: number, method: string, branch: string): string {
+    return `${branch} ${cseq} ${method} ${callId}`;
+  }
+
+  get size(): number {
+    return this.#open.size + this.#early.size;
+  }
+
+  find(key: string): Transaction | undefined {
+    return this.#open.get(key);
+  }
+
+  open(key: string, transaction: Transaction): void {
+    this.#open.set(key, transaction);
+  }
+
+  hold(key: string, answer: Answer, at: Millis): void {
+    const held = this.#early.get(key);
+    if (held === undefined) this.#early.set(key, { answers: [answer], at });
+    else if (held.answers.length < 4) held.answers.push(answer);
+  }
+
+  /** Answers that were waiting for this request. */
+  takeEarly(key: string, at: Millis): readonly Answer[] {
+    if (this.#early.size === 0) return [];
+    const held = this.#early.peek(key);
+    if (held === undefined) return [];
+    this.#early.delete(key);
+    return at - held.at <= EARLY_FOR ? held.answers : [];
+  }
+}

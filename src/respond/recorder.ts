@@ -1,0 +1,156 @@
+import type { Counters } from '../counters.ts';
+import { StoreError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Alert, Decision, Evidence, Incident, Millis } from '../model.ts';
+import type { Cursor, FilePosition, Judged, Snapshot } from '../store/index.ts';
+import { SECOND } from '../time.ts';
+
+/** What one piece of evidence led to. */
+export interface Outcome {
+  readonly evidence: Evidence;
+  readonly incident: Incident;
+  /** the story opened, or became graver */
+  readonly alert: Alert | null;
+  readonly decisions: readonly Decision[];
+  /** stories that turned out to be one */
+  readonly merged: readonly { readonly younger: string; readonly elder: string }[];
+}
+
+/** The part of the store that the recorder needs. */
+export interface JudgementStore {
+  commitJudged(judged: Judged): { readonly alerts: readonly string[] };
+}
+
+export interface RecorderOptions {
+  readonly cursor: Cursor;
+  readonly store: JudgementStore;
+  readonly snapshots: () => readonly Snapshot[];
+  /** an alert that is new, told once it is stored (or at once when the store cannot take it) */
+  readonly told: (alert: Alert) => void;
+  readonly counters: Counters;
+  readonly log: Log;
+  /** outcomes that wait for the store at the most */
+  readonly limit?: number;
+}
+
+/** A snapshot is written at most this often, and never takes more than a twentieth of the time. */
+const SNAPSHOT_EVERY = SECOND;
+const SNAPSHOT_SHARE = 20;
+
+/**
+ * Takes what was judged to the store, behind a bounded queue, so that the packet path never waits for a disk. Evidence
+ * goes at once; the place in the call records goes together with the detectors' snapshots, so that after a crash both
+ * are of the same moment and what is judged again gives the same ids, which the store ignores.
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #limit: number;
+  #waiting: Outcome[] = [];
+  #offset: FilePosition | null = null;
+  #dirty = false;
+  #scheduled = false;
+  #failing = false;
+  #snapshotAt = 0;
+  #snapshotCost = 0;
+  /** alerts told while the store could not take them: not to be told again when it can */
+  #toldUnstored = new Set<string>();
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#limit = options.limit ?? 10_000;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get failing(): boolean {
+    return this.#failing;
+  }
+
+  take(outcome: Outcome): void {
+    if (this.#waiting.length >= this.#limit) {
+      this.#options.counters.add('store.dropped');
+      if (outcome.alert !== null) this.#tell(outcome.alert);
+      return;
+    }
+    this.#waiting.push(outcome);
+    if (this.#failing && outcome.alert !== null) this.#tell(outcome.alert);
+    if (this.#scheduled || this.#failing) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Call records are judged up to here. */
+  reached(offset: FilePosition): void {
+    this.#offset = offset;
+    this.#dirty = true;
+  }
+
+  /** Something changed that a snapshot should hold. */
+  touched(): void {
+    this.#dirty = true;
+  }
+
+  /** Once a second: offset and snapshots, and what the store refused before. */
+  tick(now: Millis): void {
+    const due = this.#dirty && now - this.#snapshotAt >= Math.max(SNAPSHOT_EVERY, SNAPSHOT_SHARE * this.#snapshotCost);
+    if (due || (this.#failing && this.#waiting.length > 0)) this.flush(due);
+  }
+
+  /** Commits what waits; with `whole` also the offset and the snapshots that belong to it. @returns false: the store refused */
+  flush(whole = false): boolean {
+    const batch = this.#waiting;
+    if (batch.length === 0 && !whole) return true;
+    const started = performance.now();
+    const incidents = new Map(batch.map((o) => [o.incident.id, o.incident]));
+    const merged = batch.flatMap((o) => o.merged);
+    for (const { younger } of merged) incidents.delete(younger);
+    const judged: Judged = {
+      cursor: this.#options.cursor,
+      ...(whole && this.#offset !== null ? { offset: this.#offset } : {}),
+      ...(whole ? { snapshots: this.#options.snapshots() } : {}),
+      evidence: batch.map((o) => ({ incident: o.incident.id, evidence: o.evidence })),
+      incidents: [...incidents.values()],
+      decisions: batch.flatMap((o) => o.decisions),
+      alerts: batch.flatMap((o) => (o.alert === null ? [] : [o.alert])),
+      merged,
+    };
+    let fresh: ReadonlySet<string>;
+    try {
+      fresh = new Set(this.#options.store.commitJudged(judged).alerts);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#refused(error, batch);
+      return false;
+    }
+    this.#waiting = this.#waiting.slice(batch.length);
+    if (this.#failing) this.#options.log.info({ stored: batch.length }, 'the store takes writes again');
+    this.#failing = false;
+    if (whole) {
+      this.#dirty = false;
+      this.#snapshotAt = Date.now();
+      this.#snapshotCost = performance.now() - started;
+    }
+    for (const alert of judged.alerts ?? []) if (fresh.has(alert.id)) this.#tell(alert);
+    this.#toldUnstored.clear();
+    return true;
+  }
+
+  #tell(alert: Alert): void {
+    if (this.#toldUnstored.has(alert.id)) return;
+    if (this.#failing) this.#toldUnstored.add(alert.id);
+    this.#options.told(alert);
+  }
+
+  /** A full disk must not stop detection: people are told at once, the outcomes wait, and it is tried again every second. */
+  #refused(error: StoreError, batch: readonly Outcome[]): void {
+    this.#options.counters.add('store.refused');
+    if (!this.#failing) this.#options.log.error({ code: error.code }, `${error.message}; detection goes on`);
+    this.#failing = true;
+    for (const { alert } of batch) if (alert !== null) this.#tell(alert);
+  }
+}

@@ -1,0 +1,331 @@
+import assert from 'node:assert/strict';
+import type { Event } from '../../src/model.ts';
+import { PBX, Station } from '../support/sip-builder.ts';
+import { line, siteOf, watch, type Watch } from './support.ts';
+
+type Header = readonly [string, string];
+const T = Date.UTC(2026, 10, 21, 1, 0, 0);
+const told = (events: readonly Event[]): string[] =>
+  events.filter((e) => !e.kind.startsWith('request.') && e.kind !== 'tick').map(line);
+
+const security = (name: string, account: string, source: string, callId: string, ...extra: Header[]): Header[] => [
+  ['Event', name],
+  ['Service', 'PJSIP'],
+  ['AccountID', account],
+  ['SessionID', callId],
+  ['LocalAddress', 'IPV4/UDP/192.0.2.10/5060'],
+  ['RemoteAddress', `IPV4/UDP/${source}/5060`],
+  ...extra,
+];
+const success = (account: string, source: string, callId: string): Header[] =>
+  security('SuccessfulAuth', account, source, callId, ['UsingPassword', '1']);
+const contact = (status: string, account: string, uri: string): Header[] => [
+  ['Event', 'ContactStatus'],
+  ['URI', uri],
+  ['ContactStatus', status],
+  ['AOR', account],
+  ['EndpointName', account],
+];
+const channel = (endpoint: string, exten: string, uniqueid: string, linkedid = uniqueid): Header[] => [
+  ['Event', 'Newchannel'],
+  ['Channel', `PJSIP/${endpoint}-0000000${uniqueid.at(-1) ?? '0'}`],
+  ['ChannelState', '4'],
+  ['CallerIDNum', endpoint],
+  ['Exten', exten],
+  ['Uniqueid', uniqueid],
+  ['Linkedid', linkedid],
+];
+const about = (event: string, uniqueid: string, ...extra: Header[]): Header[] => [
+  ['Event', event],
+  ['Uniqueid', uniqueid],
+  ...extra,
+];
+
+const pbx = (live = false): Watch =>
+  watch(
+    siteOf({ network: { pbx: [PBX], trunks: [{ name: 'carrier', addresses: ['198.51.100.0/28'] }] } }, [
+      '1001',
+      '1002',
+      'carrier',
+    ]),
+    live,
+  );
+
+describe('correlate: AMI events', () => {
+  const cases: [string, (w: Watch) => void, string[]][] = [
+    [
+      'a SuccessfulAuth and the new contact after it are an accepted registration from that source',
+      (w) => {
+        w.ami(T, ...success('1001', '203.0.113.5', 'r1'));
+        w.ami(T + 3, ...contact('NonQualified', '1001', 'sip:1001@203.0.113.5:5060'));
+        w.ami(T + 9, ...contact('Reachable', '1001', 'sip:1001@203.0.113.5:5060'));
+      },
+      ['succeeded 1001 from 203.0.113.5', 'registered 1001 as sip:1001@203.0.113.5:5060 from 203.0.113.5'],
+    ],
+    [
+      'a contact that goes is a registration that ended by the registrar',
+      (w) => {
+        w.ami(T, ...success('1001', '203.0.113.5', 'r1'));
+        w.ami(T + 3, ...contact('NonQualified', '1001', 'sip:1001@203.0.113.5:5060'));
+        w.ami(T + 60_000, ...contact('Removed', '1001', 'sip:1001@203.0.113.5:5060'));
+      },
+      [
+        'succeeded 1001 from 203.0.113.5',
+        'registered 1001 as sip:1001@203.0.113.5:5060 from 203.0.113.5',
+        'unregistered 1001 by null',
+      ],
+    ],
+    [
+      'a name the PBX does not know is told once for one attempt, by its name',
+      (w) => {
+        const id = security('InvalidAccountID', '7777', '203.0.113.66', 'x1');
+        w.ami(T, ...id);
+        w.ami(T + 1, ...security('ChallengeSent', '<unknown>', '203.0.113.66', 'x1'));
+        w.ami(T + 5, ...id);
+        w.ami(T + 6, ...security('ChallengeResponseFailed', '<unknown>', '203.0.113.66', 'x1'));
+      },
+      ['failed 7777 from 203.0.113.66: unknown-account'],
+    ],
+    [
+      'each guess is a failure though they keep one Call-ID',
+      (w) => {
+        for (let i = 0; i < 3; i++)
+          w.ami(T + i * 30, ...security('ChallengeResponseFailed', '1001', '203.0.113.66', 'x1'));
+      },
+      Array.from({ length: 3 }, () => 'failed 1001 from 203.0.113.66: wrong-credentials'),
+    ],
+    [
+      'a full AOR is a failure of its own kind, and somebody at the manager interface another',
+      (w) => {
+        w.ami(
+          T,
+          ...security('FailedACL', '1001', '203.0.113.66', 'x1', [
+            'ACLName',
+            'registrar_attempt_exceeds_maximum_configured_contacts',
+          ]),
+        );
+        w.ami(
+          T + 1,
+          ['Event', 'InvalidPassword'],
+          ['Service', 'AMI'],
+          ['AccountID', 'admin'],
+          ['SessionID', '0x55'],
+          ['RemoteAddress', 'IPV4/TCP/203.0.113.66/40000'],
+        );
+      },
+      ['failed 1001 from 203.0.113.66: too-many-contacts', 'failed admin from 203.0.113.66: wrong-credentials'],
+    ],
+    [
+      'a call: authenticated, a channel with a number, up, hung up; its second leg is no call',
+      (w) => {
+        w.ami(T, ...success('1001', '203.0.113.5', 'c1'));
+        w.ami(T + 3, ...channel('1001', '0037167001122', '1795285803.1'));
+        w.ami(T + 8, ...channel('carrier', 's', '1795285803.2', '1795285803.1'));
+        w.ami(T + 900, ...about('Newstate', '1795285803.1', ['ChannelState', '6']));
+        w.ami(T + 5_000, ...about('Hangup', '1795285803.1'));
+        w.ami(T + 5_001, ...about('Hangup', '1795285803.2'));
+      },
+      [
+        'succeeded 1001 from 203.0.113.5',
+        'call.started 1001 to 0037167001122 from 203.0.113.5 none',
+        'call.answered 1001 to 0037167001122 from 203.0.113.5 none',
+        'call.ended 0037167001122 0',
+      ],
+    ],
+    [
+      'two calls of one phone in the same second are two calls',
+      (w) => {
+        w.ami(T, ...success('1001', '203.0.113.5', 'c1'));
+        w.ami(T + 3, ...channel('1001', '0037167001122', '1795285803.1'));
+        w.ami(T + 500, ...success('1001', '203.0.113.5', 'c2'));
+        w.ami(T + 503, ...channel('1001', '0037167001122', '1795285803.3'));
+      },
+      [
+        'succeeded 1001 from 203.0.113.5',
+        'call.started 1001 to 0037167001122 from 203.0.113.5 none',
+        'succeeded 1001 from 203.0.113.5',
+        'call.started 1001 to 0037167001122 from 203.0.113.5 none',
+      ],
+    ],
+    [
+      "a trunk's channel is a call that came in by it",
+      (w) => w.ami(T, ...channel('carrier', '4930555', '1795285803.4')),
+      ['call.started null to 4930555 from null unknown'],
+    ],
+  ];
+  for (const [sentence, play, expected] of cases)
+    it(sentence, () => {
+      const w = pbx();
+      play(w);
+      assert.deepEqual(told(w.events), expected);
+    });
+
+  it('tells what both feeds saw once, whichever came first', () => {
+    const owner = new Station('203.0.113.5');
+    const register = owner.register(T, '1001');
+    const call = owner.call(T + 10_000, '1001', '0037167001122', { callId: 'c1', talk: 5_000 });
+    const wrong = owner.request(T + 30_000, {
+      user: '1001',
+      callId: 'w',
+      cseq: 2,
+      auth: '1001',
+      answer: 'f'.repeat(32),
+    });
+    const no = owner.answer(T + 30_005, wrong, 401, ['WWW-Authenticate: Digest realm="asterisk", nonce="n"']);
+    const ami: [number, Header[]][] = [
+      [T + 15, success('1001', '203.0.113.5', 'reg-1001-203.0.113.5')],
+      [T + 15, contact('NonQualified', '1001', 'sip:1001@203.0.113.5:5060')],
+      [T + 10_011, success('1001', '203.0.113.5', 'c1')],
+      [T + 10_012, channel('1001', '0037167001122', '1795285803.1')],
+      [T + 10_200, about('Newstate', '1795285803.1', ['ChannelState', '6'])],
+      [T + 15_201, about('Hangup', '1795285803.1')],
+      [T + 30_004, security('ChallengeResponseFailed', '1001', '203.0.113.5', 'w')],
+    ];
+    const expected = [
+      'call.answered 1001 to 0037167001122 from 203.0.113.5 this-source',
+      'call.ended 0037167001122 0',
+      'call.started 1001 to 0037167001122 from 203.0.113.5 this-source',
+      'failed 1001 from 203.0.113.5: wrong-credentials',
+      'registered 1001',
+      'succeeded 1001 from 203.0.113.5',
+      'succeeded 1001 from 203.0.113.5',
+    ];
+    for (const delay of [-4, 4]) {
+      const w = pbx();
+      const all = [
+        ...[...register, ...call, wrong, no].map((p) => ({ at: p.at, run: () => w.play([p]) })),
+        ...ami.map(([at, headers]) => ({ at: at + delay, run: () => w.ami(at + delay, ...headers) })),
+      ].sort((a, b) => a.at - b.at);
+      for (const { run } of all) run();
+      w.correlator.tick(T + 60_000);
+      const lines = told(w.events)
+        .filter((l) => !l.startsWith('call.updated'))
+        .map((l) => (l.startsWith('registered') ? l.slice(0, 15) : l));
+      assert.deepEqual(lines.sort(), expected, `AMI ${delay} ms after SIP`);
+      const last = w.of('call.ended')[0];
+      assert.deepEqual([last?.uniqueid, last?.callId, last?.source], ['1795285803.1', 'c1', '203.0.113.5']);
+    }
+  });
+
+  it('takes a success without contact or channel for a refresh, and learns the source of a binding by it', () => {
+    const w = pbx(true);
+    w.correlator.seed(
+      {
+        contacts: [
+          {
+            aor: '1001',
+            endpoint: '1001',
+            contact: 'sip:1001@10.1.1.1:5060',
+            source: null,
+            sourcePort: 0,
+            userAgent: 'Snom',
+            callId: 'a',
+            expiresAt: T + 3_600_000,
+          },
+        ],
+        channels: [],
+      },
+      T,
+    );
+    w.ami(T + 1_000, ...success('1001', '203.0.113.5', 'r'));
+    w.correlator.tick(T + 2_000);
+    w.ami(T + 5_000, ...success('1001', '203.0.113.5', 'c'));
+    w.ami(T + 5_003, ...channel('1001', '00371670', '1.1'));
+    w.ami(T + 9_000, ...success('1001', '198.51.100.66', 'd'));
+    w.ami(T + 9_003, ...channel('1001', '00371671', '1.2'));
+    assert.deepEqual(
+      w.of('call.started').map((c) => c.registration),
+      ['this-source', 'other-source'],
+    );
+  });
+
+  it("takes the first hop's address where the PBX sees its proxy's", () => {
+    const w = pbx();
+    const phone = new Station('203.0.113.5');
+    w.play(phone.call(T, '1001', '00371670', { callId: 'c1' }).slice(0, 4));
+    w.ami(T + 11, ...success('1001', PBX, 'c1'));
+    w.ami(T + 12, ...channel('1001', '00371670', '1.1'));
+    assert.deepEqual(told(w.events), [
+      'succeeded 1001 from 203.0.113.5',
+      'call.started 1001 to 00371670 from 203.0.113.5 none',
+    ]);
+  });
+
+  it('takes calls that were up at the start for calls, if what they dialled is known', () => {
+    const w = pbx(true);
+    const up = {
+      channel: 'PJSIP/1001-00000001',
+      uniqueid: '1.1',
+      linkedid: '1.1',
+      from: '1001',
+      startedAt: T - 60_000,
+      answered: true,
+    };
+    w.correlator.seed(
+      {
+        contacts: [],
+        channels: [
+          { ...up, dialled: '00371670' },
+          { ...up, uniqueid: '1.2', linkedid: '1.2', dialled: 's' },
+        ],
+      },
+      T,
+    );
+    assert.deepEqual(
+      told(w.events).map((l) => l.split(' from')[0]),
+      ['call.started 1001 to 00371670', 'call.answered 1001 to 00371670'],
+    );
+  });
+});
+
+describe('correlate: call records', () => {
+  const record = {
+    accountcode: '',
+    src: '1001',
+    dst: '0037167001122',
+    dcontext: '',
+    clid: '',
+    channel: 'PJSIP/1001-00000001',
+    dstchannel: '',
+    lastapp: 'Dial',
+    lastdata: '',
+    start: T + 10_000,
+    answer: T + 10_200,
+    end: T + 70_200,
+    duration: 60,
+    billsec: 60,
+    disposition: 'ANSWERED' as const,
+    amaflags: '',
+    uniqueid: '1.1',
+    userfield: '',
+    linkedid: '',
+    sequence: null,
+    peeraccount: '',
+  };
+  it('confirm the live call, by uniqueid or else by caller, number and start', () => {
+    const byAmi = pbx();
+    byAmi.ami(T + 10_000, ...channel('1001', '0037167001122', '1.1'));
+    byAmi.correlator.cdr(record, T + 70_201);
+    const bySip = pbx();
+    bySip.play(new Station('203.0.113.5').call(T + 10_000, '1001', '0037167001122', { callId: 'c1' }));
+    bySip.correlator.cdr(record, T + 70_201);
+    const alone = pbx();
+    alone.correlator.cdr(record, T + 70_201);
+    const facts = [byAmi, bySip, alone].map((w) => w.of('cdr')[0]).map((c) => [c?.call, c?.live, c?.account, c?.at]);
+    assert.deepEqual(facts, [
+      ['1.1', true, '1001', T + 70_200],
+      ['c1', true, '1001', T + 70_200],
+      ['1.1', false, '1001', T + 70_200],
+    ]);
+  });
+
+  it('are told in time that never goes back, nor runs ahead of their arrival', () => {
+    const w = pbx();
+    w.correlator.cdr({ ...record, end: Date.UTC(2099, 0, 1) }, T + 1_000);
+    w.correlator.cdr({ ...record, uniqueid: '1.2', end: T }, T + 2_000);
+    assert.deepEqual(
+      w.of('cdr').map((c) => c.at),
+      [T + 1_000, T + 1_000],
+    );
+  });
+});
