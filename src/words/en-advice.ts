@@ -1,0 +1,110 @@
+import type { Evidence, Incident } from '../model.ts';
+import { shellWord } from './visible.ts';
+import type { Advice } from './words.ts';
+
+/** A command about a value; without the command where the value might mean something else to a shell. */
+const advise = (text: string, command: string, value: string, rest = ''): Advice => {
+  const word = shellWord(value);
+  return word === null ? { text } : { text, command: `${command} ${word}${rest}` };
+};
+
+const blockInternational = (account: string): Advice =>
+  advise(
+    'If they are not: stop its calls abroad until this is cleared up',
+    'ringfence block international',
+    account,
+    ' --for 12h',
+  );
+
+const newSecret: Advice = {
+  text: 'Give it a new SIP password, on the PBX and on the phone, and change the same password wherever else it is used',
+};
+
+const blockAddresses = (incident: Incident): Advice[] =>
+  incident.sources
+    .slice(0, 3)
+    .map((source) =>
+      advise(`If nobody of yours is at ${source}: block that address`, 'ringfence block address', source, ' --for 24h'),
+    );
+
+/** Steps of one detector. `account` is '' where none is known. */
+type Steps = (incident: Incident, account: string) => Advice[];
+
+const NOW: Readonly<Record<string, Steps>> = {
+  'out-of-hours-calls': (_incident, account) =>
+    account === ''
+      ? [{ text: 'Find out which phone or line placed these calls; the sources and calls above name it' }]
+      : [
+          { text: `Ask whoever uses ${account} whether these calls are theirs` },
+          blockInternational(account),
+          {
+            text: 'If they are not, hang up what is still running, and look at forwarding and voicemail call-back settings',
+          },
+          newSecret,
+        ],
+  'registration-hijack': (incident, account) => [
+    { text: `Ask whoever uses ${account || 'the account'} whether the phone is at one of the addresses above` },
+    ...(account === '' ? [] : [blockInternational(account)]),
+    ...blockAddresses(incident),
+    newSecret,
+  ],
+  'unregistered-caller': (incident) => [
+    {
+      text: 'The PBX takes calls from an address that never logged in: look for anonymous endpoints, allowguest or an identify section that is too wide',
+    },
+    ...blockAddresses(incident),
+  ],
+  'brute-force': (incident, account) => [
+    ...blockAddresses(incident),
+    ...(account === '' ? [] : [{ text: `Make sure that the password of ${account} cannot be guessed` }]),
+    { text: 'If one phone of yours only has an old password, correct it on that phone' },
+  ],
+  scan: (incident) => [
+    ...blockAddresses(incident),
+    { text: 'Nothing was taken yet; if the PBX need not be reached from everywhere, let the firewall say so' },
+  ],
+};
+
+const BREACH: Advice = { text: 'A password that was being guessed has been found: give the account a new one now' };
+
+/** What to do now, first things first; no step twice. */
+export function now(incident: Incident, evidence: readonly Evidence[], account: string): Advice[] {
+  const detectors = [...new Set([incident.detector, ...evidence.map((e) => e.detector)])];
+  const steps = detectors.flatMap((detector) => NOW[detector]?.(incident, account) ?? []);
+  const breached = evidence.some((e) => e.detector === 'brute-force' && e.severity === 'critical');
+  const all = [
+    ...(breached ? [BREACH] : []),
+    ...steps,
+    advise('When it is dealt with, say so, and it is not shown as new again', 'ringfence alerts ack', incident.id),
+  ];
+  return all.filter((a, i) => all.findIndex((b) => b.text === a.text) === i);
+}
+
+const SETTING: Readonly<Record<string, string>> = {
+  'out-of-hours-calls':
+    'If this account always works at such hours, give it hours of its own under [accounts] in the settings',
+  'registration-hijack':
+    'If the phone moves often, as one on a laptop or a mobile does, raise the thresholds of [detect.registration-hijack]',
+  'unregistered-caller': 'If the address is a carrier or a branch office, name it under [network] trunks',
+  'brute-force': 'If the address is shared by many phones of yours, name it under [network] never_block',
+  scan: 'If it is your own monitoring, name its address under [network] local or never_block',
+};
+
+/** What to do if nobody meant harm. */
+export function legitimate(incident: Incident, evidence: readonly Evidence[], account: string): Advice[] {
+  const detectors = [...new Set([incident.detector, ...evidence.map((e) => e.detector)])];
+  return [
+    ...(account === ''
+      ? []
+      : [
+          advise(
+            'Let the account alone for as long as it is known to be right',
+            'ringfence allow',
+            account,
+            ' --for 7d',
+          ),
+        ]),
+    ...detectors.flatMap((detector) => (SETTING[detector] === undefined ? [] : [{ text: SETTING[detector] }])),
+    advise('Acknowledge the incident', 'ringfence alerts ack', incident.id),
+  ];
+}

@@ -1,0 +1,80 @@
+import type { Decision, Evidence, Fact, Incident, Loss, Millis, Severity, Subject } from '../model.ts';
+import type { DialledNumber } from '../site/site.ts';
+import type { Zone } from '../time.ts';
+
+/** A piece of advice; `command` is one line to copy, whose first word after `ringfence` names the command. */
+export interface Advice {
+  readonly text: string;
+  readonly command?: string;
+}
+
+/**
+ * One language. Whatever these return is safe to show: hostile parts are spelled out (visible.ts). A language is one
+ * file that satisfies this; people are told what happened first and numbers after.
+ */
+export interface Words {
+  /** BCP 47 */
+  readonly language: string;
+  readonly headings: Readonly<
+    Record<
+      | 'seen'
+      | 'rules'
+      | 'done'
+      | 'undo'
+      | 'now'
+      | 'legitimate'
+      | 'incident'
+      | 'aliases'
+      | 'about'
+      | 'began'
+      | 'last'
+      | 'loss'
+      | 'accounts'
+      | 'sources'
+      | 'calls'
+      | 'acknowledged'
+      | 'id'
+      | 'when'
+      | 'severity'
+      | 'what'
+      | 'noAlerts'
+      | 'nothingDone'
+      | 'nothingToUndo'
+      | 'nobody',
+      string
+    >
+  >;
+  severity(severity: Severity): string;
+  subject(subject: Subject): string;
+  /** A summary with what made the incident graver than its gravest evidence (rule names of respond/raising.ts). */
+  raised(summary: string, rules: readonly string[]): string;
+  /** `+371 20000001 (Latvia, mobile)`, `extension 1004`, `112 (emergency)` */
+  number(number: DialledNumber): string;
+  money(amount: number, currency: string): string;
+  loss(loss: Loss): string;
+  duration(duration: Millis): string;
+  /** day, date, time and offset from UTC */
+  time(at: Millis, zone: Zone): string;
+  /** date and time to the minute, 17 columns */
+  minute(at: Millis, zone: Zone): string;
+  /** time of day to the second */
+  clock(at: Millis, zone: Zone): string;
+  /** A heading for a day in a timeline. */
+  day(at: Millis, zone: Zone): string;
+  /** name and value of a fact; times within are told in the zone */
+  fact(name: string, value: Fact, zone: Zone): readonly [string, string];
+  /** one sentence of what a decision did, does or would do */
+  decision(decision: Decision, zone: Zone): string;
+  /** how to take it back; null: there is nothing to take back */
+  undo(decision: Decision): Advice | null;
+  /** what somebody should do about the incident, first things first */
+  now(incident: Incident, evidence: readonly Evidence[]): Advice[];
+  /** what to do if nobody meant harm, so that it is not told again */
+  legitimate(incident: Incident, evidence: readonly Evidence[]): Advice[];
+  /** `and 12 more` */
+  more(count: number): string;
+  /** `by Ada, …: note` */
+  acknowledgedBy(who: string, at: Millis, note: string, zone: Zone): string;
+  /** of a summary of a run: `3 incidents: 1 critical, 2 high` */
+  tally(counts: Readonly<Record<Severity, number>>): string;
+}
