@@ -81,7 +81,7 @@ export async function listenHep(
       problems.push({
         path,
         message: `${text} needs a certificate and a key`,
-        help: 'set hep.tls_cert_file and hep.tls_key_file',
+        help: 'set hep.cert_file and hep.key_file',
       });
       continue;
     }

@@ -123,7 +123,7 @@ describe('collect/hep', () => {
             ['hep.listen[1]', 'hep.listen[2]', 'hep.listen[3]'],
           );
           assert.match(error.message, /another program has this port/);
-          assert.match(error.message, /tls_cert_file/);
+          assert.match(error.message, /hep\.cert_file/);
           return true;
         },
       );

@@ -13,5 +13,5 @@ export function recordingLog(): { log: Log; logged: Logged[] } {
     (first: unknown, second?: unknown): void => {
       logged.push({ level, message: typeof first === 'string' ? first : `${String(second)} ${JSON.stringify(first)}` });
     };
-  return { log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } as Log, logged };
+  return { log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }, logged };
 }
