@@ -168,7 +168,7 @@ export class LocalTimes {
     let offset = this.#steady.get(day);
     if (offset === undefined) {
       offset = this.#zone.offsetAt(day * DAY);
-      for (let at = (day - 1) * DAY; at <= (day + 2) * DAY; at += HOUR)
+      for (let at = (day - 1) * DAY; at <= (day + 2) * DAY; at += 3 * HOUR)
         if (this.#zone.offsetAt(at) !== offset) offset = NaN;
       if (this.#steady.size >= DAYS_KEPT) this.#steady.clear();
       this.#steady.set(day, offset);
@@ -179,11 +179,15 @@ export class LocalTimes {
   }
 }
 
+/** Asterisk tells of a record within milliseconds, unless cdr.conf has batch=yes. */
+const PROMPT = 5 * SECOND;
+
 /**
  * Turns logged local time of an unknown zone into instants, by what is known of the record from elsewhere: `created`, when
- * its channel was created (nothing starts before), and `told`, when Asterisk told of it (nothing ends after). Where both
- * agree on an offset, or the record starts right at `created`, no time zone is asked; else `zone` is asked first where it
- * is possible at all, and the offset by which the record ended just before it was told comes next.
+ * its channel was created (nothing starts before), and `told`, when Asterisk told of it (nothing ends after). Offsets are
+ * whole quarters of an hour, so that a record which ends right before it was told, or else starts right at `created`, has
+ * one reading in any zone. Where neither is so (a later part of a call, told in a batch) `zone` is asked if it is possible
+ * at all; the offset by which the record ended last before it was told comes next.
  */
 export function timesByEvidence(
   logged: LoggedTimes,
@@ -200,6 +204,7 @@ export function timesByEvidence(
   if (least > most || Math.max(least, -most) > 15 * HOUR) return own;
   const byEnd = least > -Infinity ? timesAt(logged, least, change) : null;
   const byStart = most < Infinity ? timesAt(logged, most, change) : null;
+  if (byEnd !== null && told !== null && told - byEnd.end <= PROMPT) return byEnd;
   if (byStart !== null && created !== null && byStart.start - created <= ROUNDING) return byStart;
   const ownOffset = logged.end - own.end;
   const possible = ownOffset >= least && ownOffset <= most;

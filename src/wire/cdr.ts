@@ -227,15 +227,12 @@ export class CdrReader {
 
   /**
    * Refuses a line. When the disk was full a row was cut short without a line end, and the next one, written later, stands
-   * right behind it: that one is still told.
+   * right behind it: that one is still told. It is the last that could be one, for columns are counted from its beginning.
    */
   #salvage(reason: string, data: Buffer, from: number, lf: number, last: boolean, items: CdrItem[]): void {
     const end = lf > from && data[lf - 1] === CR ? lf - 1 : lf;
-    for (
-      let at = data.indexOf(QUOTE, from + 1);
-      end - from <= SALVAGE_LIMIT && at > 0 && at < end;
-      at = data.indexOf(QUOTE, at + 1)
-    ) {
+    const first = end - from > SALVAGE_LIMIT ? end : from;
+    for (let at = data.lastIndexOf(QUOTE, end - 1); at > first; at = data.lastIndexOf(QUOTE, at - 1)) {
       if (this.#columns.read(data, at, end) !== 'ok') continue;
       const layout = layoutFor(this.#columns);
       const record = layout === undefined ? '' : recordOf(this.#columns, layout, this.#local);
