@@ -1,5 +1,5 @@
 import { severityRank, type Action, type Evidence, type Incident, type Millis, type Severity } from '../model.ts';
-import type { Site } from '../site/site.ts';
+import type { DialledNumber, Site } from '../site/site.ts';
 import { HOUR } from '../time.ts';
 import { isShared } from './story.ts';
 
@@ -176,6 +176,10 @@ function numbersOf(evidence: Evidence): string[] {
   return evidence.subject.type === 'number' ? [evidence.subject.value, ...named] : named;
 }
 
+/** What a number in evidence may mean: E.164 digits without +, else what was dialled. Blocking must be safe in both. */
+const readings = (text: string, site: Site): DialledNumber[] =>
+  (/^[1-9]\d{6,14}$/.test(text) ? [`+${text}`, text] : [text]).map((number) => site.number(number));
+
 /** Addresses of the rightful owner that the evidence names beside the attacker's. */
 function ownersOf(evidence: Evidence): ReadonlySet<string> {
   const named = ['ownerSource', 'ownerSources', 'previousSource'].flatMap((name) => evidence.facts[name] ?? []);
@@ -193,7 +197,7 @@ function accountOf(evidence: Evidence, site: Site): string | null {
 const TARGETS_OF: Readonly<Record<On, (evidence: Evidence, site: Site) => readonly string[]>> = {
   calls: (evidence, site) => {
     // Which call went where is not told: with an emergency call among them none is hung up.
-    if (numbersOf(evidence).some((number) => !site.number(number).blockable)) return [];
+    if (!numbersOf(evidence).every((number) => readings(number, site).every((n) => n.blockable))) return [];
     return evidence.callKeys.length > 0 ? evidence.callKeys : evidence.calls;
   },
   account: (evidence, site) => {
@@ -210,9 +214,10 @@ const TARGETS_OF: Readonly<Record<On, (evidence: Evidence, site: Site) => readon
   },
   numbers: (evidence, site) => {
     if (accountOf(evidence, site) !== null) return [];
-    return numbersOf(evidence).flatMap((dialled) => {
-      const number = site.number(dialled);
-      return number.blockable && number.chargeable && number.e164 !== null ? [number.e164] : [];
+    return numbersOf(evidence).flatMap((text) => {
+      const all = readings(text, site);
+      if (!all.every((n) => n.blockable)) return [];
+      return all.find((n) => n.chargeable && n.e164 !== null)?.e164 ?? [];
     });
   },
 };

@@ -1,0 +1,444 @@
+import assert from 'node:assert/strict';
+import type { Evidence, Severity } from '../../src/model.ts';
+import { toEvidence } from '../../src/respond/ids.ts';
+import { Incidents, type Change, type IncidentsSnapshot } from '../../src/respond/incidents.ts';
+import { createSite, siteDefaults, type Networks } from '../../src/site/index.ts';
+import { evidence, T0 } from '../support/evidence.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+function networks(): Networks {
+  const site = createSite(
+    siteDefaults({
+      network: {
+        local: ['10.0.0.0/8'],
+        pbx: ['192.0.2.10'],
+        trunks: [{ name: 'carrier', addresses: ['198.51.100.0/28'] }],
+        never_block: ['203.0.113.200'],
+      },
+    }),
+  );
+  assert.ok(site.ok);
+  return site.value.networks;
+}
+const NETWORKS = networks();
+
+let serial = 0;
+/** One piece of evidence: who saw it, how grave, about whom, from where, minutes after the start. */
+const see = (
+  detector: string,
+  severity: Severity,
+  who: string,
+  sources: string[] = [],
+  minutes = 0,
+  more: Partial<Evidence> = {},
+): Evidence =>
+  evidence(`e${serial++}`, {
+    detector,
+    severity,
+    subject: /[.:]/.test(who) ? { type: 'address', value: who } : { type: 'account', value: who },
+    summary: `${detector} of ${who}`,
+    facts: { from: detector },
+    sources,
+    accounts: [],
+    calls: [],
+    callKeys: [],
+    at: T0 + minutes * MINUTE,
+    ...more,
+  });
+
+const call = (key: string): Partial<Evidence> => ({ callKeys: [key], calls: [`${key}.0`] });
+
+/** Adds all and says which pieces ended in the same incident: `aab` = the first two in one, the third in another. */
+function stories(all: readonly Evidence[], incidents = new Incidents(NETWORKS)): string {
+  const changes = all.map((e) => incidents.add(e));
+  const ids: string[] = [];
+  return changes
+    .map((change) => {
+      const now = incidents.get(change!.incident.id)!.id;
+      if (!ids.includes(now)) ids.push(now);
+      return 'abcdefgh'[ids.indexOf(now)];
+    })
+    .join('');
+}
+
+const A = '203.0.113.7';
+const B = '203.0.113.8';
+
+const JOINED: [string, Evidence[], string][] = [
+  ['the same account', [see('x', 'medium', '1004'), see('y', 'medium', '1004', [], 60)], 'aa'],
+  ['two accounts with nothing in common', [see('x', 'high', '1004', [A]), see('x', 'high', '1005', [B])], 'ab'],
+  ['the same account at the end of the idle time', [see('x', 'low', '1'), see('x', 'low', '1', [], 360)], 'aa'],
+  ['the same account after it', [see('x', 'low', '1'), see('x', 'low', '1', [], 360 + 1 / 60)], 'ab'],
+  [
+    'one night with a pause of five hours each',
+    [see('x', 'low', '1'), see('x', 'low', '1', [], 300), see('x', 'low', '1', [], 600)],
+    'aaa',
+  ],
+  [
+    'a source that attacks several accounts',
+    [see('brute-force', 'high', '1004', [A]), see('brute-force', 'high', '1005', [A], 5)],
+    'aa',
+  ],
+  [
+    'a scan and the guessing that follows it',
+    [see('scan', 'medium', A), see('brute-force', 'high', '1005', [A], 5), see('scan', 'high', A, [], 9)],
+    'aaa',
+  ],
+  [
+    "a colleague's stale password and another's late call behind one NAT",
+    [see('brute-force', 'medium', '1004', [A]), see('out-of-hours-calls', 'medium', '1005', [A], 5)],
+    'ab',
+  ],
+  ['hosts of one IPv6 /64', [see('scan', 'high', '2001:db8::1'), see('scan', 'high', '2001:db8::ffff:2', [], 1)], 'aa'],
+  ['hosts of two IPv6 /64s', [see('scan', 'high', '2001:db8::1'), see('scan', 'high', '2001:db8:0:1::1')], 'ab'],
+  ...(
+    [
+      ['the PBX', '192.0.2.10'],
+      ['a trunk', '198.51.100.3'],
+      ['the local network', '10.1.2.3'],
+      ['an address under never_block', '203.0.113.200'],
+    ] as const
+  ).map(([what, address]): [string, Evidence[], string] => [
+    `two accounts whose only bond is ${what}`,
+    [see('brute-force', 'high', '1004', [address]), see('brute-force', 'high', '1005', [address], 1)],
+    'ab',
+  ]),
+  [
+    'one detector that goes on about a shared address',
+    [see('scan', 'medium', '10.1.2.3'), see('scan', 'high', '10.1.2.3', [], 1)],
+    'aa',
+  ],
+  [
+    'two detectors about a shared address',
+    [see('scan', 'medium', '10.1.2.3'), see('brute-force', 'high', '10.1.2.3', [], 1)],
+    'ab',
+  ],
+  [
+    'the same call, told of an account and of an address',
+    [
+      see('out-of-hours-calls', 'medium', '1004', [], 0, call('c1')),
+      see('unregistered-caller', 'medium', A, [], 0, call('c1')),
+    ],
+    'aa',
+  ],
+  [
+    'an account and an address of the same spelling',
+    [see('x', 'low', '1004'), see('x', 'low', '1004', [], 0, { subject: { type: 'number', value: '1004' } })],
+    'ab',
+  ],
+  [
+    'two stories that a third piece shows to be one',
+    [
+      see('registration-hijack', 'high', '1004', [A]),
+      see('brute-force', 'high', '1005', [B], 1),
+      see('scan', 'high', A, [B], 2),
+    ],
+    'aaa',
+  ],
+  [
+    'three stories merged one after the other',
+    [
+      see('x', 'high', '1', [], 0),
+      see('x', 'high', '2', [], 1),
+      see('x', 'high', '3', [], 2),
+      see('x', 'high', '3', [], 3, call('c')),
+      see('x', 'high', '2', [], 4, call('c')),
+      see('x', 'high', '2', [], 5, call('d')),
+      see('x', 'high', '1', [], 6, call('d')),
+    ],
+    'aaaaaaa',
+  ],
+  ['names that objects know', [see('x', 'low', '__proto__'), see('x', 'low', 'constructor')], 'ab'],
+];
+
+const accountsAfterHijack = (severity: Severity, minutes: number): Evidence[] => [
+  see('registration-hijack', severity, '1004', [A], 10),
+  see('out-of-hours-calls', 'medium', '1004', [], minutes, call('c')),
+];
+
+const SEVERITY: [string, Evidence[], Severity[], string[]][] = [
+  ['the gravest counts', [see('x', 'low', '1'), see('x', 'high', '1'), see('x', 'medium', '1')], ['low', 'high'], []],
+  ['a hijack, then calls', accountsAfterHijack('high', 11), ['high', 'critical'], ['calls-after-hijack']],
+  ['a phone on a new address, then calls', accountsAfterHijack('medium', 11), ['medium'], []],
+  [
+    'a hijack, then evidence without calls',
+    [see('registration-hijack', 'high', '1004', [A]), see('brute-force', 'medium', '1004', [], 1)],
+    ['high'],
+    [],
+  ],
+  [
+    'calls before the hijack was first seen',
+    [see('out-of-hours-calls', 'medium', '1004', [], 0, call('c')), see('registration-hijack', 'high', '1004', [A], 1)],
+    ['medium', 'high'],
+    [],
+  ],
+  [
+    "another account's calls",
+    [
+      see('registration-hijack', 'high', '1004', [A]),
+      see('scan', 'high', A, [], 1),
+      see('out-of-hours-calls', 'medium', '1005', [A], 2, { ...call('c'), subject: { type: 'address', value: A } }),
+    ],
+    ['high'],
+    [],
+  ],
+  [
+    'guessing, then the guesser gets in',
+    [
+      see('brute-force', 'high', A, [], 0, { sourceProof: 'none' }),
+      see('registration-hijack', 'high', '1004', [A], 1, { sourceProof: 'authenticated' }),
+    ],
+    ['high', 'critical'],
+    ['breach'],
+  ],
+  [
+    'guessing, then more of it without success',
+    [
+      see('brute-force', 'high', A, [], 0, { sourceProof: 'none' }),
+      see('scan', 'high', A, [], 1, { sourceProof: 'answered' }),
+    ],
+    ['high'],
+    [],
+  ],
+  ['it opens at its height', [see('x', 'critical', '1'), see('x', 'low', '1')], ['critical'], []],
+];
+
+describe('incidents', () => {
+  for (const [sentence, all, expected] of JOINED)
+    it(`${sentence}: ${expected}`, () => {
+      assert.equal(stories(all), expected);
+    });
+
+  for (const [sentence, all, lines, raisedBy] of SEVERITY)
+    it(`${sentence}: lines ${lines.join(', ')}`, () => {
+      const incidents = new Incidents(NETWORKS);
+      const changes = all.map((e) => incidents.add(e)!);
+      const told = changes.flatMap((c) => c.alerts);
+      assert.deepEqual(
+        told.map((a) => a.severity),
+        lines,
+      );
+      assert.equal(new Set(told.map((a) => a.id)).size, told.length, 'every line has its own id');
+      assert.equal(new Set(told.map((a) => a.incident)).size, 1);
+      assert.deepEqual(told.at(-1)?.facts['raisedBy'] ?? [], raisedBy);
+      assert.equal(changes.at(-1)!.incident.severity, lines.at(-1));
+    });
+
+  it('the younger is folded into the elder; its id stays good', () => {
+    const incidents = new Incidents(NETWORKS);
+    const elder = incidents.add(see('x', 'low', '1', [], 0, { ...call('k'), loss: eur(1) }))!.incident;
+    const younger = incidents.add(see('x', 'critical', '2', [B], 1, { accounts: ['3'], loss: eur(2) }))!.incident;
+    const change = incidents.add(see('y', 'low', '2', [], 2, call('k')))!;
+    assert.deepEqual(change.merged, [{ younger: younger.id, elder: elder.id }]);
+    assert.equal(change.alerts.length, 1, 'the elder has risen');
+    const merged = incidents.get(younger.id)!;
+    assert.deepEqual(merged, change.incident);
+    assert.equal(merged.id, elder.id);
+    assert.equal(merged.openedAt, T0);
+    assert.equal(merged.updatedAt, T0 + 2 * MINUTE);
+    assert.equal(merged.evidenceCount, 3);
+    assert.deepEqual([...merged.accounts].sort(), ['1', '2', '3']);
+    assert.deepEqual(merged.sources, [B]);
+    assert.equal(merged.summary, 'x of 2', 'the words of the gravest');
+    assert.deepEqual(merged.loss, eur(3));
+    assert.equal(incidents.get('nothing'), null);
+  });
+
+  const eur = (amount: number) => ({ amount, currency: 'EUR', estimated: true });
+  const LOSSES: [string, [string, string, number][], number][] = [
+    [
+      'a later statement replaces the earlier',
+      [
+        ['x', '1', 10],
+        ['x', '1', 30.5],
+      ],
+      30.5,
+    ],
+    [
+      'it never shrinks',
+      [
+        ['x', '1', 30],
+        ['x', '1', 10],
+      ],
+      30,
+    ],
+    [
+      'accounts add up',
+      [
+        ['x', '1', 0.1],
+        ['x', '2', 0.2],
+      ],
+      0.3,
+    ],
+    [
+      'two detectors may speak of the same calls',
+      [
+        ['x', '1', 10],
+        ['y', '1', 15],
+        ['x', '2', 10],
+      ],
+      20,
+    ],
+  ];
+  for (const [sentence, said, amount] of LOSSES)
+    it(`loss: ${sentence}`, () => {
+      const incidents = new Incidents(NETWORKS);
+      for (const [detector, who, money] of said)
+        incidents.add(see(detector, 'high', who, [A], 0, { loss: eur(money) }));
+      assert.deepEqual(incidents.open(T0)[0]?.loss, eur(amount));
+    });
+
+  it("a detector's later words about the same subject replace its earlier ones, another's do not", () => {
+    const incidents = new Incidents(NETWORKS);
+    incidents.add(see('x', 'high', '1', [], 0, { summary: '3 calls', facts: { calls: 3 } }));
+    incidents.add(see('x', 'high', '1', [], 1, { summary: '6 calls', facts: { calls: 6 } }));
+    incidents.add(see('y', 'high', '1', [], 2, { summary: 'something else', facts: { other: true, calls: 99 } }));
+    const line = incidents.add(see('x', 'critical', '1', [], 3, { summary: '12 calls', facts: { calls: 12 } }))!
+      .alerts[0]!;
+    assert.equal(line.summary, '12 calls');
+    assert.deepEqual(line.facts, { evidence: 4, detectors: ['y', 'x'], other: true, calls: 12 });
+    assert.equal(line.at, new Date(T0 + 3 * MINUTE).toISOString());
+  });
+
+  it('the first line says what the evidence says, no more', () => {
+    const one = see('x', 'high', '1004', [A], 0, { ...call('c'), facts: { calls: 1 } });
+    const { alerts, incident } = new Incidents(NETWORKS).add(one)!;
+    assert.deepEqual(alerts[0], {
+      id: alerts[0]!.id,
+      at: new Date(T0).toISOString(),
+      detector: 'x',
+      severity: 'high',
+      subject: { type: 'account', value: '1004' },
+      summary: 'x of 1004',
+      facts: { calls: 1 },
+      calls: ['c.0'],
+      sources: [A],
+      incident: incident.id,
+      decisions: [],
+    });
+    assert.match(incident.id, /^[0-9a-f]{16}$/);
+  });
+
+  it('lists a hundred and counts the rest', () => {
+    const sources = Array.from({ length: 150 }, (_, i) => `203.0.${i}.1`);
+    const calls = Array.from({ length: 130 }, (_, i) => `c${i}`);
+    const { alerts } = new Incidents(NETWORKS).add(see('x', 'high', '1', sources, 0, { calls, accounts: calls }))!;
+    const line = alerts[0]!;
+    assert.deepEqual([line.sources.length, line.calls.length], [100, 100]);
+    assert.deepEqual(
+      [line.facts['totalSources'], line.facts['totalCalls'], line.facts['totalAccounts']],
+      [150, 130, 131],
+    );
+  });
+
+  it('evidence that was added before changes nothing', () => {
+    const incidents = new Incidents(NETWORKS);
+    const one = see('x', 'high', '1');
+    assert.notEqual(incidents.add(one), null);
+    assert.equal(incidents.add(one), null);
+    assert.equal(incidents.open(T0)[0]?.evidenceCount, 1);
+  });
+
+  it('decides once per action and target, and prolongs', () => {
+    const incidents = new Incidents(NETWORKS);
+    const propose =
+      (until: number | null, target = '1') =>
+      () => [{ action: 'block-international' as const, target, until, why: 'w' }];
+    const first = incidents.add(see('x', 'high', '1'), propose(T0 + HOUR))!;
+    const [decided] = first.decisions;
+    assert.deepEqual(decided, {
+      id: decided!.id,
+      incident: first.incident.id,
+      at: T0,
+      action: 'block-international',
+      target: '1',
+      state: 'observed',
+      until: T0 + HOUR,
+      why: 'w',
+    });
+    assert.deepEqual(first.alerts[0]?.decisions, [
+      { action: 'block-international', state: 'observed', until: new Date(T0 + HOUR).toISOString() },
+    ]);
+    assert.deepEqual(incidents.add(see('x', 'high', '1', [], 1), propose(T0 + HOUR))!.decisions, []);
+    const longer = incidents.add(see('x', 'high', '1', [], 2), propose(T0 + 2 * HOUR))!.decisions;
+    assert.deepEqual(longer, [{ ...decided, until: T0 + 2 * HOUR }]);
+    assert.equal(incidents.add(see('x', 'high', '1', [], 3), propose(null, '2'))!.decisions.length, 1);
+    const enforcing = new Incidents(NETWORKS, { decisions: 'pending' });
+    assert.equal(enforcing.add(see('x', 'high', '1'), propose(null))!.decisions[0]?.state, 'pending');
+  });
+
+  /** A night of many stories, with merges. */
+  const night = (): Evidence[] =>
+    Array.from({ length: 400 }, (_, i) =>
+      evidence(`n${i}`, {
+        at: T0 + i * 20_000,
+        detector: ['scan', 'brute-force', 'registration-hijack', 'out-of-hours-calls'][i % 4]!,
+        severity: (['low', 'medium', 'high', 'critical'] as const)[(i * 7) % 4]!,
+        subject:
+          i % 3 ? { type: 'account', value: `${(i * 31) % 40}` } : { type: 'address', value: `203.0.113.${i % 50}` },
+        sources: [`203.0.113.${(i * 17) % 60}`],
+        callKeys: i % 5 ? [] : [`c${i % 35}`],
+        calls: [],
+        accounts: [],
+      }),
+    );
+
+  const judge = (all: readonly Evidence[], incidents: Incidents): (Change | null)[] => all.map((e) => incidents.add(e));
+
+  it('the same evidence gives the same incidents, lines and ids', () => {
+    const [one, two] = [new Incidents(NETWORKS), new Incidents(NETWORKS)];
+    assert.deepEqual(judge(night(), one), judge(night(), two));
+  });
+
+  it('a snapshot in the middle, through JSON, changes nothing', () => {
+    const all = night();
+    const whole = judge(all, new Incidents(NETWORKS));
+    for (const cut of [0, 1, 57, 200, 399]) {
+      const first = new Incidents(NETWORKS);
+      const head = judge(all.slice(0, cut), first);
+      const second = new Incidents(NETWORKS);
+      second.restore(JSON.parse(JSON.stringify(first.snapshot())) as IncidentsSnapshot);
+      assert.deepEqual([...head, ...judge(all.slice(cut), second)], whole, `cut at ${cut}`);
+      assert.equal(second.add(all[0]!), null, 'what was added before the cut is known after it');
+    }
+  });
+
+  it('stays bounded under 120,000 spoofed sources and names', () => {
+    const incidents = new Incidents(NETWORKS, { capacity: 1000 });
+    for (let i = 0; i < 120_000; i++)
+      incidents.add(
+        see('scan', 'high', `2001:db8:${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}::1`, [], i / 1000, {
+          callKeys: [`c${i}`],
+          accounts: [`a${i}`],
+        }),
+      );
+    assert.ok(incidents.size() <= 12_000, `${incidents.size()} entries`);
+  });
+
+  it('one story stays bounded whatever is said of it', () => {
+    const incidents = new Incidents(NETWORKS);
+    for (let i = 0; i < 3000; i++)
+      incidents.add(
+        see(`d${i}`, 'high', '1', [`203.0.113.${i % 250}`, `2001:db8:0:${i.toString(16)}::1`], 0, {
+          calls: [`u${i}`],
+          callKeys: [`c${i}`],
+          accounts: [`a${i}`],
+          loss: { amount: 1, currency: 'EUR', estimated: true },
+        }),
+        () => [{ action: 'hang-up', target: `c${i}`, until: null, why: 'w' }],
+      );
+    const [story, ...others] = incidents.snapshot().stories;
+    assert.equal(others.length, 0);
+    assert.ok(JSON.stringify(story).length < 200_000, `${JSON.stringify(story).length} bytes`);
+  });
+
+  it('ids rest on detector and key', () => {
+    const { id: _id, detector: _detector, ...draft } = see('x', 'high', '1');
+    const one = toEvidence('scan', draft);
+    assert.deepEqual(toEvidence('scan', { ...draft, at: T0 + 5 }).id, one.id);
+    assert.notEqual(toEvidence('scan', { ...draft, key: 'other' }).id, one.id);
+    assert.notEqual(toEvidence('brute-force', draft).id, one.id);
+  });
+});
