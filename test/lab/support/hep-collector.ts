@@ -61,3 +61,16 @@ function decode(data: Buffer): HepDatagram | undefined {
     payload: chunks.get(0x0f)?.toString('utf8') ?? '',
   };
 }
+
+/** In a `describe`: a collector for its tests. Returns how to get at it. */
+export function useHepCollector(): () => HepCollector {
+  let collector: HepCollector | undefined;
+  before(async () => {
+    collector = await openHepCollector();
+  });
+  after(() => collector?.close());
+  return () => {
+    if (collector === undefined) throw new Error('the collector is not open');
+    return collector;
+  };
+}

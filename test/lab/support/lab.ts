@@ -188,3 +188,22 @@ export async function requireLab(this: Mocha.Context): Promise<void> {
     this.skip();
   }
 }
+
+/**
+ * In a `describe`: a lab that is brought up before its tests and ended after them, or skipped as `requireLab` does. Returns how to
+ * get at it in a test.
+ */
+export function useLab(prepare: () => LabOptions | Promise<LabOptions> = () => ({})): () => Lab {
+  let lab: Lab | undefined;
+  before(requireLab);
+  before('the lab comes up', async function () {
+    this.timeout(30_000);
+    lab = await startLab(await prepare());
+    console.log(`      up in ${lab.bootMs} ms, software fetched or found in ${lab.trees.fetchMs} ms`);
+  });
+  after('the lab ends', async () => await lab?.stop());
+  return () => {
+    if (lab === undefined) throw new Error('the lab is not up');
+    return lab;
+  };
+}

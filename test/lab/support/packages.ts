@@ -53,7 +53,16 @@ async function runFetch(): Promise<string> {
   return await new Promise((resolve, reject) => {
     execFile('bash', [join(repository, 'scripts/lab/fetch')], { encoding: 'utf8' }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(new LabUnavailable(stderr.trim().split('\n').at(-1) ?? error.message));
+      else
+        reject(
+          new LabUnavailable(
+            stderr
+              .trim()
+              .split('\n')
+              .at(-1)
+              ?.replace(/^lab: /, '') ?? error.message,
+          ),
+        );
     });
   });
 }

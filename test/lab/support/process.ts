@@ -29,7 +29,8 @@ export interface StartOptions {
 
 const alive = new Map<number, Running>();
 
-// A killed test run must leave nothing behind: `setpriv` has the kernel end the child when this process is gone, even by SIGKILL.
+// A killed test run must leave nothing behind: `setpriv` has the kernel end the child when this process
+// is gone, even by SIGKILL. SIGTERM, so that a child that forked (Kamailio) ends what it forked.
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
 process.on('exit', () => {
@@ -38,7 +39,7 @@ process.on('exit', () => {
 
 /** Starts a program in a process group of its own, with no standard input. */
 export function start(command: readonly string[], options: StartOptions): Running {
-  const words = SETPRIV === undefined ? [...command] : [SETPRIV, '--pdeathsig', 'KILL', '--', ...command];
+  const words = SETPRIV === undefined ? [...command] : [SETPRIV, '--pdeathsig', 'TERM', '--', ...command];
   const [file, ...args] = words;
   if (file === undefined) throw new Error('an empty command');
   const output = openSync(options.log, 'a');
