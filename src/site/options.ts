@@ -33,10 +33,18 @@ const pattern = z.string().check((context) => {
   if (problem !== null) context.issues.push({ code: 'custom', input: context.value, message: problem });
 });
 
-const weekly = textOf(parseWeekly);
-const hours = z.union([z.literal('always'), z.array(weekly)], {
-  error: 'neither "always" nor a list like ["Mon-Fri 08:00-18:00"]',
-});
+const hours = z
+  .union([z.literal('always'), z.array(z.string())], {
+    error: 'neither "always" nor a list like ["Mon-Fri 08:00-18:00"]',
+  })
+  .check((context) => {
+    // checked here, not in the array: a union tells only that no branch fits
+    if (context.value === 'always') return;
+    for (const [index, text] of context.value.entries()) {
+      const read = parseWeekly(text);
+      if (!read.ok) context.issues.push({ code: 'custom', input: text, path: [index], message: read.reason });
+    }
+  });
 const block = z.string().refine(isAddressOrBlock, { error: 'not an IP address or CIDR block' });
 const digits = z.string().regex(/^\d{1,8}$/, { error: 'not a prefix of digits' });
 const name = z

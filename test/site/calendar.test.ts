@@ -574,13 +574,14 @@ describe('opening hours', () => {
   it('a period begins and ends where being open changes', () => {
     const made = createSite(siteDefaults(berlin));
     assert.ok(made.ok);
+    const site = made.value;
     for (let at = Date.UTC(2026, 0, 5); at < Date.UTC(2027, 1, 1); at += 7_919_000) {
-      const { open, since, until } = made.value.hours(at, null);
-      assert.ok(since !== null && until !== null && since <= at && at < until);
-      assert.equal(made.value.hours(since, null).open, open);
-      assert.equal(made.value.hours(since - 1, null).open, !open);
-      assert.equal(made.value.hours(until - 1, null).open, open);
-      assert.equal(made.value.hours(until, null).open, !open);
+      const period: Hours = site.hours(at, null);
+      assert.ok(period.since !== null && period.until !== null && period.since <= at && at < period.until);
+      assert.equal(site.hours(period.since, null).open, period.open);
+      assert.equal(site.hours(period.since - 1, null).open, !period.open);
+      assert.equal(site.hours(period.until - 1, null).open, period.open);
+      assert.equal(site.hours(period.until, null).open, !period.open);
     }
   });
 });
