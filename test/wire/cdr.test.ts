@@ -69,6 +69,16 @@ describe('wire/cdr: rows', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(RECORD)), RECORD);
   });
 
+  it("reads a caller's name with commas, quotes, backslashes and umlauts as Asterisk 22 wrote it, user field off", () => {
+    const row = String.raw`"acct,1","100","600","from-internal","""Jürgen, \""x\"" Groß"" <100>","Local/600@from-internal-00000000;1","","Wait","1","2026-11-23 00:33:44","2026-11-23 00:33:44","2026-11-23 00:33:45",1,1,"ANSWERED","DOCUMENTATION","1795394024.0"`;
+    const [record] = records(`${row}\n`);
+    assert.ok(record !== undefined);
+    assert.deepEqual(
+      [record.accountcode, record.clid, record.lastdata, record.uniqueid, record.userfield],
+      ['acct,1', String.raw`"Jürgen, \"x\" Groß" <100>`, '1', '1795394024.0', ''],
+    );
+  });
+
   const variants: [
     sentence: string,
     format: { uniqueid: boolean; userfield: boolean; newColumns: boolean },
