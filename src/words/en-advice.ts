@@ -1,5 +1,5 @@
 import type { Evidence, Incident } from '../model.ts';
-import { shellWord } from './visible.ts';
+import { shellWord, visible } from './visible.ts';
 import type { Advice } from './words.ts';
 
 /** A command about a value; without the command where the value might mean something else to a shell. */
@@ -24,7 +24,12 @@ const blockAddresses = (incident: Incident): Advice[] =>
   incident.sources
     .slice(0, 3)
     .map((source) =>
-      advise(`If nobody of yours is at ${source}: block that address`, 'ringfence block address', source, ' --for 24h'),
+      advise(
+        `If nobody of yours is at ${visible(source, 64)}: block that address`,
+        'ringfence block address',
+        source,
+        ' --for 24h',
+      ),
     );
 
 /** Steps of one detector. `account` is '' where none is known. */

@@ -90,7 +90,7 @@ const ACTIONS: Readonly<Record<Action, (target: string) => readonly [string, str
 };
 
 const STATES: Readonly<Record<DecisionState, (to: string, past: string) => string>> = {
-  observed: (to) => `would ${to} (ringfence only observes, so nothing was done)`,
+  observed: (to) => `would ${to}`,
   pending: (to) => `is about to ${to}`,
   done: (_to, past) => `has ${past}`,
   failed: (to) => `tried to ${to} and could not`,
@@ -101,10 +101,8 @@ const STATES: Readonly<Record<DecisionState, (to: string, past: string) => strin
 function decision(d: Decision, zone: Zone): string {
   const [to, past] = ACTIONS[d.action](visible(d.target, 80));
   const until = d.until === null ? '' : `, until ${time(d.until, zone)}`;
-  const sentence = `ringfence ${STATES[d.state](to, past)}`;
-  return d.state === 'observed' && until !== ''
-    ? sentence.replace(' (ringfence', `${until} (ringfence`)
-    : `${sentence}${d.state === 'done' || d.state === 'pending' ? until : ''}`;
+  const stands = d.state === 'observed' || d.state === 'pending' || d.state === 'done';
+  return `ringfence ${STATES[d.state](to, past)}${stands ? until : ''}`;
 }
 
 const RAISED: Readonly<Record<string, string>> = {
@@ -176,6 +174,7 @@ export const en: Words = {
     what: 'WHAT',
     noAlerts: 'No alerts.',
     nothingDone: 'Nothing was decided.',
+    onlyObserved: 'ringfence observes here and did nothing. In enforce mode it would do what says "would".',
     nothingToUndo: 'There is nothing to undo.',
     nobody: 'nobody yet',
   },

@@ -16,9 +16,12 @@ export interface TextOptions {
 /** Characters of an id in a list: enough to name an incident, for any unique beginning does. */
 export const SHORT_ID = 8;
 
-const shortId = (id: string): string => fit(visible(id, SHORT_ID), SHORT_ID);
+const shortId = (id: string): string => visible(id, 64).slice(0, SHORT_ID);
 
-/** Incidents as a table, one or two lines each, none wider than `columns`. */
+/** Lines that one incident may take in the table. */
+const LINES = 3;
+
+/** Incidents as a table, none of its lines wider than `columns` (40 at the least). */
 export function incidentTable(incidents: readonly Incident[], options: TextOptions): string {
   const { words, zone, paint = plain, columns = 100 } = options;
   const { headings } = words;
@@ -33,11 +36,15 @@ export function incidentTable(incidents: readonly Incident[], options: TextOptio
   for (const i of incidents) {
     const seen = i.acknowledgedAt === null ? '' : '✓ ';
     const cost = i.loss === null ? '' : ` (${words.loss(i.loss)})`;
-    const [first = '', ...rest] = wrap(`${seen}${visible(i.summary, 400)}${cost}`, room);
+    const all = wrap(`${seen}${visible(i.summary, 400)}${cost}`, room);
+    const [first = '', ...rest] =
+      all.length <= LINES ? all : [...all.slice(0, LINES - 1), fit(all.slice(LINES - 1).join(' '), room)];
     const severity = paint.severity(i.severity, fit(words.severity(i.severity), 8));
     const text = (line: string): string => (i.acknowledgedAt === null ? line : paint.dim(line));
-    lines.push(`${shortId(i.id)}  ${fit(words.minute(i.openedAt, zone), 17)}  ${severity}  ${text(first)}`);
-    if (rest.length > 0) lines.push(indent + text(rest.length === 1 ? (rest[0] ?? '') : fit(rest.join(' '), room)));
+    lines.push(
+      `${fit(shortId(i.id), SHORT_ID)}  ${fit(words.minute(i.openedAt, zone), 17)}  ${severity}  ${text(first)}`,
+    );
+    lines.push(...rest.map((line) => indent + text(line)));
   }
   return lines.join('\n');
 }
@@ -48,6 +55,6 @@ export function alertLine(alert: Alert, options: TextOptions): string {
   const severity = paint.severity(alert.severity, fit(words.severity(alert.severity), 8));
   const at = Date.parse(alert.at);
   const cost = alert.loss === undefined ? '' : ` (${words.loss(alert.loss)})`;
-  const id = paint.dim(`[${shortId(alert.incident).trim()}]`);
+  const id = paint.dim(`[${shortId(alert.incident)}]`);
   return `${words.minute(at, zone).slice(0, 11)} ${words.clock(at, zone)}  ${severity}  ${visible(alert.summary)}${cost} ${id}`;
 }

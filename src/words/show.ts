@@ -132,12 +132,11 @@ function rules({ evidence, rules: known }: IncidentStory, options: ShowOptions):
 function decisions(all: readonly Decision[], options: ShowOptions): string[] {
   const { words, zone, paint = plain } = options;
   if (all.length === 0) return [`  ${words.headings.nothingDone}`];
-  const lines = all
-    .slice(0, DECISIONS_SHOWN)
-    .flatMap((d) => [
-      ...indented(words.decision(d, zone), 4, options, '  '),
-      ...indented(visible(d.why), 4, options).map((line) => paint.dim(line)),
-    ]);
+  const lines = all.some((d) => d.state === 'observed') ? indented(words.headings.onlyObserved, 2, options) : [];
+  for (const d of all.slice(0, DECISIONS_SHOWN)) {
+    lines.push(...indented(words.decision(d, zone), 4, options, '  '));
+    lines.push(...indented(visible(d.why), 4, options).map((line) => paint.dim(line)));
+  }
   if (all.length > DECISIONS_SHOWN) lines.push(`  ${words.more(all.length - DECISIONS_SHOWN)}`);
   return lines;
 }

@@ -39,6 +39,7 @@ export interface Words {
       | 'what'
       | 'noAlerts'
       | 'nothingDone'
+      | 'onlyObserved'
       | 'nothingToUndo'
       | 'nobody',
       string
