@@ -147,7 +147,7 @@ describe('the settings of a site', () => {
     for (const [name, section] of Object.entries(siteSettings)) {
       const object: unknown = section.unwrap();
       if (!(object instanceof z.ZodObject)) continue;
-      for (const [field, type] of Object.entries(object.shape)) {
+      for (const [field, type] of Object.entries<z.ZodType>(object.shape)) {
         assert.ok((type.description ?? '').length > 10, `${name}.${field} has no description`);
         assert.ok(type.safeParse(undefined).success, `${name}.${field} has no default`);
       }
