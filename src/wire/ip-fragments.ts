@@ -1,4 +1,5 @@
 import type { IpPacket } from './packet.ts';
+import { WaitingLine } from './waiting-line.ts';
 import type { Millis } from '../model.ts';
 import { parsed, refused } from '../parsed.ts';
 import type { Parsed } from '../parsed.ts';
@@ -12,7 +13,9 @@ const PAYLOAD_MAX = 65_535;
 const UNIT = 8;
 
 interface Datagram {
-  readonly since: Millis;
+  readonly key: string;
+  /** null: whole, or given up */
+  waitingSince: Millis | null;
   bytes: Buffer;
   /** 1 for each unit of `bytes` that is here */
   units: Uint8Array;
@@ -30,6 +33,7 @@ interface Datagram {
  */
 export class FragmentReassembly {
   readonly #datagrams = new Map<string, Datagram>();
+  readonly #waiting = new WaitingLine<Datagram>((datagram, since) => datagram.waitingSince === since);
   readonly #onLost: (reason: string) => void;
   #bytes = 0;
 
@@ -53,6 +57,9 @@ export class FragmentReassembly {
     if (payload.length === 0 || (!fragment.last && payload.length % UNIT !== 0)) {
       return refused(`fragment of ${payload.length} bytes is not a multiple of 8`);
     }
+    // before the packet is looked up, lest it be given up itself; it adds 64 KiB at the most
+    while (this.#bytes > BYTES_MAX - 65_536) this.#giveUpOldest('too many bytes in unfinished packets');
+    if (this.#datagrams.size >= DATAGRAMS_MAX) this.#giveUpOldest('too many unfinished packets');
     const key = `${packet.source} ${packet.destination} ${fragment.id} ${packet.protocol}`;
     const datagram = this.#datagrams.get(key) ?? this.#open(key, at);
     if (datagram.dead) return null;
@@ -63,9 +70,8 @@ export class FragmentReassembly {
       return refused(conflict);
     }
     if (datagram.received !== datagram.total) return null;
-    this.#datagrams.delete(key);
     const whole = datagram.bytes.subarray(0, datagram.total);
-    this.#release(datagram);
+    this.#forget(datagram);
     return parsed({ ...packet, payload: whole, fragment: null });
   }
 
@@ -101,7 +107,8 @@ export class FragmentReassembly {
 
   #open(key: string, at: Millis): Datagram {
     const datagram: Datagram = {
-      since: at,
+      key,
+      waitingSince: at,
       bytes: Buffer.alloc(0),
       units: new Uint8Array(0),
       received: 0,
@@ -109,7 +116,7 @@ export class FragmentReassembly {
       dead: false,
     };
     this.#datagrams.set(key, datagram);
-    while (this.#datagrams.size > DATAGRAMS_MAX) this.#dropOldest('too many unfinished packets');
+    this.#waiting.add(datagram, at);
     return datagram;
   }
 
@@ -124,7 +131,6 @@ export class FragmentReassembly {
     this.#bytes += size - datagram.bytes.length;
     datagram.bytes = bytes;
     datagram.units = units;
-    while (this.#bytes > BYTES_MAX) this.#dropOldest('too many bytes in unfinished packets', datagram);
   }
 
   #release(datagram: Datagram): void {
@@ -133,21 +139,23 @@ export class FragmentReassembly {
     datagram.units = new Uint8Array(0);
   }
 
-  #dropOldest(why: string, except?: Datagram): void {
-    for (const [key, datagram] of this.#datagrams) {
-      if (datagram === except) continue;
-      this.#datagrams.delete(key);
-      if (!datagram.dead) this.#onLost(`fragmented packet given up: ${why}`);
-      this.#release(datagram);
-      return;
-    }
+  #forget(datagram: Datagram): void {
+    datagram.waitingSince = null;
+    this.#datagrams.delete(datagram.key);
+    this.#release(datagram);
   }
 
-  /** The map is in the order of first fragments, hence of time. */
+  #giveUpOldest(why: string): void {
+    const oldest = this.#waiting.first();
+    if (oldest === null) return;
+    if (!oldest.item.dead) this.#onLost(`fragmented packet given up: ${why}`);
+    this.#forget(oldest.item);
+  }
+
   #expire(now: Millis): void {
-    for (const datagram of this.#datagrams.values()) {
-      if (datagram.since + WAIT > now) return;
-      this.#dropOldest('fragments are missing');
+    for (let first = this.#waiting.first(); first !== null; first = this.#waiting.first()) {
+      if (first.since + WAIT > now) return;
+      this.#giveUpOldest('fragments are missing');
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Millis } from '../model.ts';
+import { WaitingLine } from './waiting-line.ts';
 import { refused } from '../parsed.ts';
 import type { Refused } from '../parsed.ts';
 
@@ -57,6 +58,8 @@ interface Flow {
   /** segments beyond a hole, by sequence number */
   held: Held[];
   heldBytes: number;
+  /** when its first hole began; null: there is none */
+  waitingSince: Millis | null;
   /** sequence number behind the last byte; -1: FIN has not been seen */
   fin: number;
   ended: boolean;
@@ -81,7 +84,7 @@ export class TcpReassembly {
   #young = new Map<string, Flow>();
   #old = new Map<string, Flow>();
   /** flows with a hole, in the order in which their holes began */
-  readonly #waiting = new Map<Flow, Millis>();
+  readonly #waiting = new WaitingLine<Flow>((flow, since) => flow.waitingSince === since);
   #heldBytes = 0;
   #streams = 0;
 
@@ -173,9 +176,11 @@ export class TcpReassembly {
     flow.held.splice(place, 0, { seq, data: Buffer.from(data) });
     flow.heldBytes += data.length;
     this.#heldBytes += data.length;
-    if (!this.#waiting.has(flow)) this.#waiting.set(flow, at);
+    if (flow.waitingSince === null) this.#wait(flow, at);
     if (flow.held.length > HELD_SEGMENTS_MAX || flow.heldBytes > HELD_BYTES_MAX) this.#flush(flow, at);
-    while (this.#heldBytes > HELD_BYTES_MAX_ALL) this.#flushOldest(at);
+    if (this.#heldBytes <= HELD_BYTES_MAX_ALL) return;
+    const oldest = this.#waiting.first();
+    if (oldest !== null) this.#giveUp(oldest.item, at);
   }
 
   /** Tells what is no longer behind a hole. */
@@ -189,8 +194,8 @@ export class TcpReassembly {
     }
     if (drained > 0) flow.held.splice(0, drained);
     if (drained === 0) return;
-    this.#waiting.delete(flow); // the next hole, if there is one, has its own three seconds
-    if (flow.held.length > 0) this.#waiting.set(flow, at);
+    flow.waitingSince = null;
+    if (flow.held.length > 0) this.#wait(flow, at); // the next hole has its own three seconds
   }
 
   #account(flow: Flow, data: Buffer): void {
@@ -200,7 +205,7 @@ export class TcpReassembly {
 
   /** Gives up the holes: tells everything that waits, with gaps. */
   #flush(flow: Flow, at: Millis): void {
-    this.#waiting.delete(flow);
+    flow.waitingSince = null;
     const held = flow.held;
     flow.held = [];
     for (const { seq, data } of held) {
@@ -217,7 +222,7 @@ export class TcpReassembly {
     if (Math.abs(distance(fin, flow.next)) > WINDOW) return;
     flow.fin = fin;
     if (distance(fin, flow.next) <= 0) this.#close(flow, at);
-    else if (!this.#waiting.has(flow)) this.#waiting.set(flow, at);
+    else if (flow.waitingSince === null) this.#wait(flow, at);
   }
 
   #close(flow: Flow, at: Millis): void {
@@ -228,19 +233,21 @@ export class TcpReassembly {
     this.#send(flow, at, Buffer.alloc(0), true);
   }
 
+  #wait(flow: Flow, since: Millis): void {
+    flow.waitingSince = since;
+    this.#waiting.add(flow, since);
+  }
+
   #expire(now: Millis): void {
-    for (const since of this.#waiting.values()) {
-      if (since + WAIT > now) return;
-      this.#flushOldest(now);
+    for (let first = this.#waiting.first(); first !== null; first = this.#waiting.first()) {
+      if (first.since + WAIT > now) return;
+      this.#giveUp(first.item, now);
     }
   }
 
-  #flushOldest(at: Millis): void {
-    for (const flow of this.#waiting.keys()) {
-      if (flow.fin < 0) this.#flush(flow, at);
-      else this.#close(flow, at);
-      return;
-    }
+  #giveUp(flow: Flow, at: Millis): void {
+    if (flow.fin < 0) this.#flush(flow, at);
+    else this.#close(flow, at);
   }
 
   #find(key: string): Flow | undefined {
@@ -273,6 +280,7 @@ export class TcpReassembly {
       gap: first < 0,
       held: [],
       heldBytes: 0,
+      waitingSince: null,
       fin: -1,
       ended: false,
     };
