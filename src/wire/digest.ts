@@ -1,0 +1,167 @@
+import { skipQuoted } from './sip-address.ts';
+import { decodeUser, isBlank, skipBlanks, spells, textOf, unquote } from './sip-text.ts';
+
+/** Digest credentials of a request (RFC 3261 section 22, RFC 8760, RFC 7616). Texts are '' where a part is missing. */
+export interface Credentials {
+  readonly scheme: 'Digest';
+  readonly username: string;
+  readonly realm: string;
+  readonly nonce: string;
+  readonly uri: string;
+  readonly response: string;
+  /** nonce count; null if there is none or it is not hexadecimal */
+  readonly nc: number | null;
+  readonly cnonce: string;
+  readonly qop: string;
+  /** as sent; '' means MD5 */
+  readonly algorithm: string;
+  readonly header: 'authorization' | 'proxy-authorization';
+}
+
+/** A Digest challenge of a 401 or 407. Texts are '' where a part is missing. */
+export interface Challenge {
+  readonly scheme: 'Digest';
+  readonly realm: string;
+  readonly nonce: string;
+  /** the credentials were right, but the nonce is too old (RFC 7616 section 3.3) */
+  readonly stale: boolean;
+  /** as sent; '' means MD5 */
+  readonly algorithm: string;
+}
+
+const CREDENTIAL_FIELDS = [
+  'username',
+  'realm',
+  'nonce',
+  'uri',
+  'response',
+  'nc',
+  'cnonce',
+  'qop',
+  'algorithm',
+  'username*',
+] as const;
+const CHALLENGE_FIELDS = ['realm', 'nonce', 'stale', 'algorithm'] as const;
+
+const EQUALS = 61;
+const COMMA = 44;
+const QUOTE = 34;
+
+/** Where the parameters of a Digest value begin, -1 when the scheme is another one. */
+function afterScheme(bytes: Buffer, start: number, end: number): number {
+  const i = skipBlanks(bytes, start, end);
+  return i + 6 < end && spells(bytes, i, i + 6, 'digest') && isBlank(bytes[i + 6]) ? i + 6 : -1;
+}
+
+/**
+ * Walks the `name=value` pairs of a Digest value. It ends at a pair without `=`: that is junk, or the scheme of a second
+ * challenge on the same line (RFC 7235 section 4.1).
+ */
+class Pairs {
+  readonly #bytes: Buffer;
+  readonly #end: number;
+  readonly #plain: boolean;
+  #at: number;
+  #nameStart = 0;
+  #nameEnd = 0;
+  #valueStart = 0;
+  #quoted = false;
+
+  constructor(bytes: Buffer, start: number, end: number, plain: boolean) {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+    this.#plain = plain;
+  }
+
+  next(): boolean {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    let i = this.#at;
+    while (i < end && (bytes[i] === COMMA || isBlank(bytes[i]))) i++;
+    this.#nameStart = i;
+    while (i < end && bytes[i] !== EQUALS && bytes[i] !== COMMA && !isBlank(bytes[i])) i++;
+    this.#nameEnd = i;
+    i = skipBlanks(bytes, i, end);
+    if (i >= end || bytes[i] !== EQUALS) return false;
+    i = skipBlanks(bytes, i + 1, end);
+    this.#valueStart = i;
+    this.#quoted = i < end && bytes[i] === QUOTE;
+    if (this.#quoted) i = skipQuoted(bytes, i, end);
+    else while (i < end && bytes[i] !== COMMA && !isBlank(bytes[i])) i++;
+    this.#at = i;
+    return true;
+  }
+
+  /** Index of the pair's name among these lower-case words, -1 for another one. */
+  among(words: readonly string[]): number {
+    for (let k = 0; k < words.length; k++) {
+      if (spells(this.#bytes, this.#nameStart, this.#nameEnd, words[k] ?? '')) return k;
+    }
+    return -1;
+  }
+
+  get value(): string {
+    const start = this.#valueStart;
+    const end = this.#at;
+    if (!this.#quoted) return textOf(this.#bytes, start, end, this.#plain);
+    const closed = end > start + 1 && this.#bytes[end - 1] === QUOTE;
+    return unquote(textOf(this.#bytes, start + 1, closed ? end - 1 : end, this.#plain));
+  }
+}
+
+/** `UTF-8''J%C3%A4son` (RFC 8187); only UTF-8 is allowed, a language tag is ignored. */
+function extendedValue(text: string): string {
+  const match = /^UTF-8'[^']*'(.*)$/is.exec(text);
+  return match === null ? text : decodeUser(match[1] ?? '');
+}
+
+/**
+ * Digest credentials between `start` and `end`, the value of one Authorization or Proxy-Authorization header; null for other
+ * schemes. Of a parameter that stands there twice the last counts, as in Asterisk (measured: it checks the last username).
+ */
+export function scanCredentials(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  plain: boolean,
+  header: Credentials['header'],
+): Credentials | null {
+  const from = afterScheme(bytes, start, end);
+  if (from < 0) return null;
+  const values = ['', '', '', '', '', '', '', '', '', ''];
+  const pairs = new Pairs(bytes, from, end, plain);
+  while (pairs.next()) {
+    const field = pairs.among(CREDENTIAL_FIELDS);
+    if (field >= 0) values[field] = pairs.value;
+  }
+  const [username = '', realm = '', nonce = '', uri = '', response = '', nc = ''] = values;
+  const [cnonce = '', qop = '', algorithm = '', extended = ''] = values.slice(6);
+  return {
+    scheme: 'Digest',
+    username: extended === '' ? username : extendedValue(extended),
+    realm,
+    nonce,
+    uri,
+    response,
+    nc: /^[0-9a-f]{1,8}$/i.test(nc) ? parseInt(nc, 16) : null,
+    cnonce,
+    qop,
+    algorithm,
+    header,
+  };
+}
+
+/** The first Digest challenge between `start` and `end`, the value of one WWW-Authenticate or Proxy-Authenticate header. */
+export function scanChallenge(bytes: Buffer, start: number, end: number, plain: boolean): Challenge | null {
+  const from = afterScheme(bytes, start, end);
+  if (from < 0) return null;
+  const values = ['', '', '', ''];
+  const pairs = new Pairs(bytes, from, end, plain);
+  while (pairs.next()) {
+    const field = pairs.among(CHALLENGE_FIELDS);
+    if (field >= 0) values[field] = pairs.value;
+  }
+  const [realm = '', nonce = '', stale = '', algorithm = ''] = values;
+  return { scheme: 'Digest', realm, nonce, stale: stale.toLowerCase() === 'true', algorithm };
+}

@@ -1,0 +1,349 @@
+import { scanChallenge, scanCredentials, type Challenge, type Credentials } from './digest.ts';
+import { parameterOf, hostOf, scanAddress, scanUri, valueStop, type AddressSpan, type UriSpan } from './sip-address.ts';
+import { HEADER, HeaderLines, headerName, type HeaderName } from './sip-lines.ts';
+import type { StartLine } from './sip-start-line.ts';
+import { secondsOf, skipBlanks, textOf, trimEnd, userOf } from './sip-text.ts';
+import { scanContact, type Contact } from './sip-uri.ts';
+import { scanVia, transportOf, viaOf, type Via, type ViaSpan } from './sip-via.ts';
+
+/** Values of one header that are looked at: what no message of a phone, a PBX or a proxy comes near. */
+const MOST_VALUES = 1_000;
+
+const CREDENTIALS = [headerName('authorization'), headerName('proxy-authorization')];
+const CHALLENGES = [headerName('www-authenticate'), headerName('proxy-authenticate')];
+const CONTACT = headerName('contact');
+
+/** What one pass over the bytes has found. */
+export interface Scanned {
+  readonly bytes: Buffer;
+  readonly start: StartLine;
+  /** start and end of the value of the first line of each header in `HEADER`, 0 and 0 if there is none */
+  readonly spans: readonly number[];
+  /** bit set: more than one line of that header */
+  readonly repeated: number;
+  /** are all header values printable ASCII? */
+  readonly plain: boolean;
+  readonly body: number;
+  readonly cseq: number;
+  readonly cseqMethod: string;
+  readonly contentLength: number | null;
+}
+
+/**
+ * A SIP message over the bytes it came in (RFC 3261 section 7): headers are found when they are asked for, texts are made then.
+ * It is a view; keep texts, not the message, or the packet stays in memory. All texts are free of control characters
+ * (sip-text.ts says how). A header that stands there twice counts as its first line, as in Asterisk (measured; Kamailio
+ * drops such a message).
+ */
+export class SipMessage {
+  readonly isRequest: boolean;
+  /** Method of a request: a known one in capitals, else as sent; '' for a response. */
+  readonly method: string;
+  /** Status code 100 to 699, 0 for a request. */
+  readonly status: number;
+  /** 0 to 2^32-1 */
+  readonly cseq: number;
+  readonly cseqMethod: string;
+  /** null: not given */
+  readonly contentLength: number | null;
+  /** Is the body shorter than Content-Length? A datagram that was cut, or a lie. */
+  readonly truncated: boolean;
+  readonly #scanned: Scanned;
+  #from: AddressSpan | null = null;
+  #fromUri: UriSpan | null = null;
+  #to: AddressSpan | null = null;
+  #toUri: UriSpan | null = null;
+  #request: UriSpan | null = null;
+  #via: ViaSpan | null | undefined = undefined;
+
+  /** For `parseSip`. */
+  constructor(scanned: Scanned) {
+    this.#scanned = scanned;
+    this.isRequest = scanned.start.status === 0;
+    this.method = scanned.start.method;
+    this.status = scanned.start.status;
+    this.cseq = scanned.cseq;
+    this.cseqMethod = scanned.cseqMethod;
+    this.contentLength = scanned.contentLength;
+    this.truncated = scanned.contentLength !== null && scanned.contentLength > scanned.bytes.length - scanned.body;
+  }
+
+  /** Request URI as sent, '' for a response. */
+  get requestUri(): string {
+    const { bytes, start } = this.#scanned;
+    return this.isRequest ? textOf(bytes, start.start, start.end) : '';
+  }
+
+  /** User of the request URI, percent-decoded; of a tel: URI the number; '' if none. */
+  get requestUser(): string {
+    const uri = this.#requestSpan();
+    return userOf(this.#scanned.bytes, uri.userStart, uri.userEnd);
+  }
+
+  /** Host of the request URI, lower case, an IPv6 reference without its brackets; '' if none. */
+  get requestHost(): string {
+    const uri = this.#requestSpan();
+    return hostOf(this.#scanned.bytes, uri.hostStart, uri.hostEnd);
+  }
+
+  #requestSpan(): UriSpan {
+    const { bytes, start } = this.#scanned;
+    return (this.#request ??= scanUri(bytes, this.isRequest ? start.start : start.end, start.end));
+  }
+
+  /** Reason phrase of a response, '' for a request. */
+  get reason(): string {
+    const { bytes, start } = this.#scanned;
+    return this.isRequest ? '' : textOf(bytes, start.start, start.end);
+  }
+
+  get callId(): string {
+    return this.#first(HEADER.callId);
+  }
+
+  /** User of From, percent-decoded; of a tel: URI the number; '' if none. */
+  get fromUser(): string {
+    const uri = this.#fromUriSpan();
+    return userOf(this.#scanned.bytes, uri.userStart, uri.userEnd, this.#scanned.plain);
+  }
+
+  get fromHost(): string {
+    const uri = this.#fromUriSpan();
+    return hostOf(this.#scanned.bytes, uri.hostStart, uri.hostEnd, this.#scanned.plain);
+  }
+
+  get fromTag(): string {
+    return this.#tag((this.#from ??= this.#address(HEADER.from)));
+  }
+
+  #fromUriSpan(): UriSpan {
+    const address = (this.#from ??= this.#address(HEADER.from));
+    return (this.#fromUri ??= scanUri(this.#scanned.bytes, address.uriStart, address.uriEnd));
+  }
+
+  /** User of To, percent-decoded; of a tel: URI the number; '' if none. */
+  get toUser(): string {
+    const uri = this.#toUriSpan();
+    return userOf(this.#scanned.bytes, uri.userStart, uri.userEnd, this.#scanned.plain);
+  }
+
+  get toHost(): string {
+    const uri = this.#toUriSpan();
+    return hostOf(this.#scanned.bytes, uri.hostStart, uri.hostEnd, this.#scanned.plain);
+  }
+
+  get toTag(): string {
+    return this.#tag((this.#to ??= this.#address(HEADER.to)));
+  }
+
+  #toUriSpan(): UriSpan {
+    const address = (this.#to ??= this.#address(HEADER.to));
+    return (this.#toUri ??= scanUri(this.#scanned.bytes, address.uriStart, address.uriEnd));
+  }
+
+  #address(header: number): AddressSpan {
+    const { bytes, spans } = this.#scanned;
+    return scanAddress(bytes, spans[2 * header] ?? 0, spans[2 * header + 1] ?? 0);
+  }
+
+  #tag(address: AddressSpan): string {
+    const { bytes, plain } = this.#scanned;
+    return parameterOf(bytes, address.parametersStart, address.end, 'tag', plain) ?? '';
+  }
+
+  /** The topmost Via; null when it is junk. */
+  get via(): Via | null {
+    const { bytes, spans, plain } = this.#scanned;
+    return viaOf(bytes, spans[2 * HEADER.via] ?? 0, spans[2 * HEADER.via + 1] ?? 0, plain);
+  }
+
+  #viaSpan(): ViaSpan | null {
+    if (this.#via === undefined) {
+      const { bytes, spans } = this.#scanned;
+      this.#via = scanVia(bytes, spans[2 * HEADER.via] ?? 0, spans[2 * HEADER.via + 1] ?? 0);
+    }
+    return this.#via;
+  }
+
+  #viaParameter(name: string): string | null {
+    const via = this.#viaSpan();
+    if (via === null) return null;
+    const { bytes, spans, plain } = this.#scanned;
+    return parameterOf(bytes, via.parametersStart, spans[2 * HEADER.via + 1] ?? 0, name, plain);
+  }
+
+  /** Branch of the topmost Via, '' if none. */
+  get branch(): string {
+    return this.#viaParameter('branch') ?? '';
+  }
+
+  /** Host of the topmost Via as its sender claims it, lower case; '' if the Via is junk. */
+  get sentBy(): string {
+    const via = this.#viaSpan();
+    return via === null ? '' : hostOf(this.#scanned.bytes, via.hostStart, via.hostEnd, this.#scanned.plain);
+  }
+
+  /** 0: not given */
+  get sentByPort(): number {
+    return this.#viaSpan()?.port ?? 0;
+  }
+
+  /** Transport of the topmost Via in capitals. */
+  get viaTransport(): string {
+    const via = this.#viaSpan();
+    return via === null ? '' : transportOf(this.#scanned.bytes, via.transportStart, via.transportEnd);
+  }
+
+  /** null: no such parameter */
+  get received(): string | null {
+    return this.#viaParameter('received');
+  }
+
+  /** null: no such parameter; '' where it was asked for and not filled in */
+  get rport(): string | null {
+    return this.#viaParameter('rport');
+  }
+
+  /** Seconds of the Expires header, at most 2^32-1; null if there is none or it is not a number. */
+  get expires(): number | null {
+    return secondsOf(this.#first(HEADER.expires));
+  }
+
+  /** User-Agent; of a response its Server, or User-Agent if it has none. */
+  get userAgent(): string {
+    const server = this.isRequest ? '' : this.#first(HEADER.server);
+    return server === '' ? this.#first(HEADER.userAgent) : server;
+  }
+
+  /** Content-Type as sent, with its parameters; '' if none. */
+  get contentType(): string {
+    return this.#first(HEADER.contentType);
+  }
+
+  /** The body: as much as Content-Length says, or all that came if it says nothing or more. A view, no copy. */
+  get body(): Buffer {
+    const { bytes, body } = this.#scanned;
+    return bytes.subarray(body, this.contentLength === null ? bytes.length : body + this.contentLength);
+  }
+
+  /** First line of a header by its long or compact name, in any case; unfolded and trimmed; null if there is none. */
+  header(name: string): string | null {
+    const wanted = headerName(name);
+    if (wanted.index >= 0) {
+      return this.#has(wanted) ? this.#first(wanted.index) : null;
+    }
+    const line = this.#lines(wanted)[0];
+    return line === undefined ? null : textOf(this.#scanned.bytes, line[0], line[1]);
+  }
+
+  /** Every line of a header, in order, not split at commas. */
+  headers(name: string): string[] {
+    const { bytes } = this.#scanned;
+    return this.#lines(headerName(name)).map(([start, end]) => textOf(bytes, start, end));
+  }
+
+  /** Every value of a header, split at commas outside quotes and angle brackets; empty values left out, 1,000 at most. */
+  values(name: string): string[] {
+    const { bytes } = this.#scanned;
+    return this.#values(headerName(name)).map(([start, end]) => textOf(bytes, start, end));
+  }
+
+  /** The Contact values, 1,000 at most; `*` for the one that stands for all bindings (RFC 3261 section 10.2.2). */
+  contacts(): Contact[] | '*' {
+    const { bytes } = this.#scanned;
+    const all: Contact[] = [];
+    for (const [start, end] of this.#values(CONTACT)) {
+      if (all.length === 0 && end - start === 1 && bytes[start] === 42) return '*';
+      all.push(scanContact(bytes, start, end));
+    }
+    return all;
+  }
+
+  /** The first Digest credentials of Authorization, else of Proxy-Authorization; null without any. */
+  credentials(): Credentials | null {
+    return this.#credentials(1)[0] ?? null;
+  }
+
+  /** All Digest credentials, 1,000 at most: a sender may put some for another realm before those that count. */
+  allCredentials(): Credentials[] {
+    return this.#credentials(MOST_VALUES);
+  }
+
+  #credentials(most: number): Credentials[] {
+    const { bytes, plain } = this.#scanned;
+    const all: Credentials[] = [];
+    for (const name of CREDENTIALS) {
+      if (!this.#has(name)) continue;
+      const header = name.index === HEADER.authorization ? 'authorization' : 'proxy-authorization';
+      for (const [start, end] of this.#lines(name)) {
+        const credentials = scanCredentials(bytes, start, end, plain, header);
+        if (credentials !== null) all.push(credentials);
+        if (all.length >= most) return all;
+      }
+    }
+    return all;
+  }
+
+  /** The first Digest challenge of WWW-Authenticate, else of Proxy-Authenticate; null without any. */
+  challenge(): Challenge | null {
+    const { bytes, plain } = this.#scanned;
+    for (const name of CHALLENGES) {
+      if (!this.#has(name)) continue;
+      for (const [start, end] of this.#lines(name)) {
+        const challenge = scanChallenge(bytes, start, end, plain);
+        if (challenge !== null) return challenge;
+      }
+    }
+    return null;
+  }
+
+  #has(name: HeaderName): boolean {
+    return (this.#scanned.spans[2 * name.index] ?? 0) > 0;
+  }
+
+  /** Text of the first line of a header in the offset table. */
+  #first(header: number): string {
+    const { bytes, spans, plain } = this.#scanned;
+    return textOf(bytes, spans[2 * header] ?? 0, spans[2 * header + 1] ?? 0, plain);
+  }
+
+  /** Trimmed ranges of the lines of a header, 1,000 at most. */
+  #lines(name: HeaderName): (readonly [number, number])[] {
+    const { bytes, spans, repeated, start } = this.#scanned;
+    if (name.index >= 0 && (repeated & (1 << name.index)) === 0) {
+      return this.#has(name) ? [[spans[2 * name.index] ?? 0, spans[2 * name.index + 1] ?? 0]] : [];
+    }
+    const found: (readonly [number, number])[] = [];
+    const lines = new HeaderLines(bytes, start.next);
+    while (found.length < MOST_VALUES && lines.next()) {
+      if (!isNamed(bytes, lines, name)) continue;
+      const valueStart = skipBlanks(bytes, lines.valueStart, lines.valueEnd);
+      found.push([valueStart, trimEnd(bytes, valueStart, lines.valueEnd)]);
+    }
+    return found;
+  }
+
+  #values(name: HeaderName): (readonly [number, number])[] {
+    const { bytes } = this.#scanned;
+    const found: (readonly [number, number])[] = [];
+    for (const [from, to] of this.#lines(name)) {
+      for (let i = from; i < to;) {
+        const stop = valueStop(bytes, i, to);
+        const start = skipBlanks(bytes, i, stop);
+        const end = trimEnd(bytes, start, stop);
+        if (end > start) found.push([start, end]);
+        if (found.length >= MOST_VALUES) return found;
+        i = stop + 1;
+      }
+    }
+    return found;
+  }
+}
+
+function isNamed(bytes: Buffer, lines: HeaderLines, name: HeaderName): boolean {
+  if (name.index >= 0) return lines.index === name.index;
+  const length = lines.nameEnd - lines.nameStart;
+  if (length !== name.long.length && length !== name.compact.length) return false;
+  const sent = textOf(bytes, lines.nameStart, lines.nameEnd).toLowerCase();
+  return sent === name.long || (name.compact !== '' && sent === name.compact);
+}
