@@ -1,4 +1,12 @@
-import { severityRank, type Action, type Evidence, type Incident, type Millis, type Severity } from '../model.ts';
+import {
+  severityRank,
+  type Action,
+  type Evidence,
+  type Fact,
+  type Incident,
+  type Millis,
+  type Severity,
+} from '../model.ts';
 import type { DialledNumber, Site } from '../site/site.ts';
 import { HOUR } from '../time.ts';
 import { isShared } from './story.ts';
@@ -169,10 +177,8 @@ const TARGETS = 50;
 
 /** The numbers that evidence names in its facts, as dialled or E.164. */
 function numbersOf(evidence: Evidence): string[] {
-  const named = ['numbers', 'firstNumbers'].flatMap((name) => {
-    const value = evidence.facts[name];
-    return Array.isArray(value) ? (value as readonly string[]) : [];
-  });
+  const value = evidence.facts['numbers'];
+  const named = Array.isArray(value) ? (value as readonly string[]) : [];
   return evidence.subject.type === 'number' ? [evidence.subject.value, ...named] : named;
 }
 
@@ -180,11 +186,8 @@ function numbersOf(evidence: Evidence): string[] {
 const readings = (text: string, site: Site): DialledNumber[] =>
   (/^[1-9]\d{6,14}$/.test(text) ? [`+${text}`, text] : [text]).map((number) => site.number(number));
 
-/** Addresses of the rightful owner that the evidence names beside the attacker's. */
-function ownersOf(evidence: Evidence): ReadonlySet<string> {
-  const named = ['ownerSource', 'ownerSources', 'previousSource'].flatMap((name) => evidence.facts[name] ?? []);
-  return new Set(named.filter((value) => typeof value === 'string'));
-}
+/** The rightful owner's address, where the evidence names it beside the attacker's: it is never blocked. */
+const ownerOf = (evidence: Evidence): Fact => evidence.facts['ownerAddress'] ?? null;
 
 /** The account that may be acted on: known to the settings or the PBX, else there is none. */
 function accountOf(evidence: Evidence, site: Site): string | null {
@@ -207,10 +210,10 @@ const TARGETS_OF: Readonly<Record<On, (evidence: Evidence, site: Site) => readon
   sources: (evidence, site) => {
     // A source that nothing proves may be forged, to make us block somebody else.
     if (evidence.sourceProof === 'none') return [];
-    const owners = ownersOf(evidence);
+    const owner = ownerOf(evidence);
     const { subject, sources } = evidence;
     const all = subject.type === 'address' ? [subject.value, ...sources] : sources;
-    return all.filter((address) => !owners.has(address) && !isShared(site.networks, address));
+    return all.filter((address) => address !== owner && !isShared(site.networks, address));
   },
   numbers: (evidence, site) => {
     if (accountOf(evidence, site) !== null) return [];

@@ -114,6 +114,11 @@ const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 
 const FACT_NAMES: Readonly<Record<string, string>> = {
   closedSince: 'closed since',
+  aor: 'address of record',
+  talkSeconds: 'seconds of talk',
+  sameDevice: 'same phone',
+  ownerAddress: "owner's address",
+  ownerUserAgent: "owner's user agent",
   userAgent: 'user agent',
   userAgents: 'user agents',
   raisedBy: 'made graver by',

@@ -87,7 +87,7 @@ const TABLE: [string, Evidence, string[], Partial<Incident>?][] = [
   ],
   [
     'the address of the owner beside that of the thief',
-    see('registration-hijack', 'high', { sources: [THIEF, '203.0.113.9'], facts: { ownerSources: ['203.0.113.9'] } }),
+    see('registration-hijack', 'high', { sources: [THIEF, '203.0.113.9'], facts: { ownerAddress: '203.0.113.9' } }),
     ['expire-contact 1004', international, `block-address ${THIEF}`],
   ],
   ['a hijack of nobody known', see('registration-hijack', 'high', UNKNOWN), [`block-address ${THIEF}`]],

@@ -76,8 +76,9 @@ describe('English', () => {
 
   const FACTS: [string, Fact, string][] = [
     ['closedSince', '2026-11-20T17:00:00Z', 'closed since: Fri 20 Nov 2026 18:00:00 +01:00'],
-    ['talkSeconds', 540, 'talk seconds: 540'],
+    ['talkSeconds', 540, 'seconds of talk: 540'],
     ['userAgent', 'evil\u202e', 'user agent: evil\\u{202e}'],
+    ['someNewFact', 1, 'some new fact: 1'],
     ['holiday', null, 'holiday: not known'],
     ['authenticated', false, 'authenticated: no'],
     ['numbers', [], 'numbers: none'],
