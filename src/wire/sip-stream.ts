@@ -239,8 +239,9 @@ export class SipFramer {
 /** Content-Length of a header; 0 without one; -1: no number, or several that differ (which a smuggler would send). */
 function contentLengthOf(header: string): number {
   let length = -1;
-  for (const [, value = ''] of header.matchAll(CONTENT_LENGTH)) {
-    const text = value.trim();
+  CONTENT_LENGTH.lastIndex = 0;
+  for (let found = CONTENT_LENGTH.exec(header); found !== null; found = CONTENT_LENGTH.exec(header)) {
+    const text = (found[1] ?? '').trim();
     if (!/^\d{1,9}$/.test(text)) return -1;
     if (length >= 0 && length !== Number(text)) return -1;
     length = Number(text);
