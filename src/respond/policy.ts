@@ -176,9 +176,9 @@ export const DEFAULT_RULES: readonly Rule[] = [
 const TARGETS = 50;
 
 /** The numbers that evidence names in its facts, as dialled or E.164. */
-function numbersOf(evidence: Evidence): string[] {
+function numbersOf(evidence: Evidence): readonly string[] {
   const value = evidence.facts['numbers'];
-  const named = Array.isArray(value) ? (value as readonly string[]) : [];
+  const named: readonly string[] = Array.isArray(value) ? (value as readonly string[]) : [];
   return evidence.subject.type === 'number' ? [evidence.subject.value, ...named] : named;
 }
 
