@@ -1,6 +1,6 @@
 /**
- * Bytes that arrive in chunks of any size, taken out in pieces of any other. What is not asked for yet is kept as it came:
- * chunks are joined only when a piece spans them, so a piece costs its own length however finely it arrives.
+ * Bytes that arrive in chunks of any size, taken out in pieces of any other. What is not asked for yet is kept as it
+ * came: chunks are joined only when a piece spans them, so a piece costs its own length however finely it arrives.
  */
 export class ByteQueue {
   #head: Buffer = Buffer.alloc(0);

@@ -37,9 +37,9 @@ const UDP = 17;
 export const isCapture = (start: Buffer): boolean => start.length >= 4 && (isPcap(start) || isPcapng(start));
 
 /**
- * Reads a capture file pushed in chunks of any size; payloads are views of them, so a chunk must not be written to again.
- * What is held is bounded (some 70 MiB at the very worst), however long the file. What waited for a missing piece is told
- * with the time at which the wait ended, so that times run as they do in the file.
+ * Reads a capture file pushed in chunks of any size; payloads are views of them, so a chunk must not be written to
+ * again. What is held is bounded (some 70 MiB at the very worst), however long the file. What waited for a missing
+ * piece is told with the time at which the wait ended, so that times run as they do in the file.
  */
 export class CaptureReader {
   readonly #queue = new ByteQueue();

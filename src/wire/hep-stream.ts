@@ -11,8 +11,8 @@ const MAGIC = 0x48455033; // "HEP3"
  * less than one packet (64 KiB) between two chunks. v1 and v2 carry no length and cannot be streamed.
  *
  * A packet that is framed well but broken inside is refused alone, and the stream goes on. A broken frame (no "HEP3", a
- * length less than 6) is refused with the offset in the stream, and `broken` is set: nothing tells where the next packet
- * starts, so the caller closes the connection, and what is pushed later is ignored.
+ * length less than 6) is refused with the offset in the stream, and `broken` is set: nothing tells where the next
+ * packet starts, so the caller closes the connection, and what is pushed later is ignored.
  */
 export class HepFramer {
   /** why the stream cannot go on; null: it can */

@@ -140,7 +140,8 @@ class Mirrored implements HepPacket {
 
 /**
  * Decodes one datagram (v3, v2 or v1, told by its first bytes). Bytes after a v3 packet's own end are ignored; of a
- * chunk that comes twice the last one counts, as in other collectors. `inflatedMaxBytes` bounds a compressed payload (0: none taken).
+ * chunk that comes twice the last one counts, as in other collectors. `inflatedMaxBytes` bounds a compressed payload
+ * (0: none taken).
  */
 export function decodeHep(bytes: Buffer, inflatedMaxBytes = HEP_INFLATED_MAX_BYTES): Parsed<HepPacket> {
   if (bytes.length >= CHUNK_HEADER && bytes.readUInt32BE(0) === MAGIC) return decodeV3(bytes, inflatedMaxBytes);
@@ -152,7 +153,9 @@ export function decodeHep(bytes: Buffer, inflatedMaxBytes = HEP_INFLATED_MAX_BYT
 const u16 = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 const u32 = (bytes: Uint8Array, at: number): number => u16(bytes, at) * 65536 + u16(bytes, at + 2);
 
-/** Where the data of the standard chunks of the packet in hand begin, by id; 0: absent. Reused, for it is read at once. */
+/**
+ * Where the data of the standard chunks of the packet in hand begin, by id; 0: absent. Reused, for it is read at once.
+ */
 const found = new Uint32Array(WIDTHS.length);
 
 function decodeV3(bytes: Buffer, inflatedMaxBytes: number): Parsed<HepPacket> {

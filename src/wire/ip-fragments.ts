@@ -27,9 +27,10 @@ interface Datagram {
 }
 
 /**
- * Puts the fragments of IPv4 (RFC 791) and IPv6 (RFC 8200) packets together, in whatever order they come. Fragments that
- * overlap (other than an exact repetition) drop the packet, as RFC 5722 has it for IPv6: receivers differ in which bytes they
- * would keep, so nobody can say what was received. Holds 16 MiB and 4096 unfinished packets; the oldest goes first.
+ * Puts the fragments of IPv4 (RFC 791) and IPv6 (RFC 8200) packets together, in whatever order they come. Fragments
+ * that overlap (other than an exact repetition) drop the packet, as RFC 5722 has it for IPv6: receivers differ in which
+ * bytes they would keep, so nobody can say what was received. Holds 16 MiB and 4096 unfinished packets; the oldest goes
+ * first.
  */
 export class FragmentReassembly {
   readonly #datagrams = new Map<string, Datagram>();
@@ -46,7 +47,10 @@ export class FragmentReassembly {
     return this.#bytes;
   }
 
-  /** The whole packet if this fragment was the last that it lacked; null: not yet. Anything but a fragment is returned as it is. */
+  /**
+   * The whole packet if this fragment was the last that it lacked; null: not yet. Anything but a fragment is returned
+   * as it is.
+   */
   add(packet: IpPacket, at: Millis): Parsed<IpPacket> | null {
     this.#expire(at);
     const { fragment, payload } = packet;

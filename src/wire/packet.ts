@@ -29,7 +29,10 @@ const IPV6 = 0x86dd;
 const PPPOE = 0x8864;
 const VLAN_TAGS: readonly number[] = [0x8100, 0x88a8, 0x9100]; // 802.1Q, 802.1ad, and QinQ before it had a number
 
-/** Where the IP header starts, by the EtherType at `typeAt` and the data behind it; -1: not IP, -2: the frame ends before. */
+/**
+ * Where the IP header starts, by the EtherType at `typeAt` and the data behind it; -1: not IP, -2: the frame ends
+ * before.
+ */
 function afterEtherType(bytes: Buffer, typeAt: number, data = typeAt + 2): number {
   for (let tags = 0; tags <= 4; tags++) {
     if (typeAt + 2 > bytes.length) return -2;
@@ -47,7 +50,10 @@ function afterEtherType(bytes: Buffer, typeAt: number, data = typeAt + 2): numbe
   return -1;
 }
 
-/** Address family of a BSD loopback frame: the host's order (0) or network order (108). 2 is IPv4, IPv6 differs by system. */
+/**
+ * Address family of a BSD loopback frame: the host's order (0) or network order (108). 2 is IPv4, IPv6 differs by
+ * system.
+ */
 function afterFamily(bytes: Buffer): number {
   if (bytes.length < 4) return -2;
   const family = Math.min(bytes.readUInt32LE(0), bytes.readUInt32BE(0));

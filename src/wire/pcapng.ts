@@ -1,6 +1,6 @@
 /**
- * Capture files as frames: pcapng (draft-ietf-opsawg-pcapng). A file is blocks; a section header gives the byte order and
- * clears the list of interfaces; an interface description gives link type and clock; packets name their interface.
+ * Capture files as frames: pcapng (draft-ietf-opsawg-pcapng). A file is blocks; a section header gives the byte order
+ * and clears the list of interfaces; an interface description gives link type and clock; packets name their interface.
  *
  *   block = type 32 | total length 32 | body, padded to 32 bits | total length 32
  */

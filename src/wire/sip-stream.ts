@@ -17,16 +17,20 @@ const START_LINE = /^(?:SIP\/2\.0 +\d{3}(?: .*)?|[A-Za-z0-9.!%*_+`'~-]+ +\S.* SI
 /** The header that tells where a message of a stream ends, long or compact (RFC 3261 section 20.14). */
 const CONTENT_LENGTH = /\n(?:content-length|l)[ \t]*:([^\n]*)/gi;
 
-/** Where the framer is: before a message, in its header, in its body, looking for a start line, passing over a long message. */
+/**
+ * Where the framer is: before a message, in its header, in its body, looking for a start line, passing over a long
+ * message.
+ */
 type State = 'between' | 'header' | 'body' | 'lost' | 'discard';
 
 /**
- * Whole SIP messages out of a TCP or TLS stream, by Content-Length (RFC 3261 sections 7.5 and 18.3). CRLFs between messages
- * (keep-alives, RFC 5626 section 3.5.1) are passed over; lines may end in LF alone. A message without Content-Length is
- * taken to have no body.
+ * Whole SIP messages out of a TCP or TLS stream, by Content-Length (RFC 3261 sections 7.5 and 18.3). CRLFs between
+ * messages (keep-alives, RFC 5626 section 3.5.1) are passed over; lines may end in LF alone. A message without
+ * Content-Length is taken to have no body.
  *
  * What cannot be framed is refused once, with its offset in the stream, and so is a message that a gap cuts; then lines
- * are passed over until one is a SIP start line. Holds one message at the most, and refuses those longer than `maxBytes`.
+ * are passed over until one is a SIP start line. Holds one message at the most, and refuses those longer than
+ * `maxBytes`.
  */
 export class SipFramer {
   readonly #maxBytes: number;
@@ -54,8 +58,8 @@ export class SipFramer {
   }
 
   /**
-   * Messages that `chunk` completes, some as views of it: the caller must not write to it again. `gap`: bytes are missing
-   * before it, so that the message in hand is lost.
+   * Messages that `chunk` completes, some as views of it: the caller must not write to it again. `gap`: bytes are
+   * missing before it, so that the message in hand is lost.
    */
   push(chunk: Buffer, gap = false): Parsed<Buffer>[] {
     const out: Parsed<Buffer>[] = [];

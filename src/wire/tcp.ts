@@ -30,7 +30,9 @@ export interface Segment {
   readonly payload: Buffer;
 }
 
-/** How long a missing segment is waited for, in time of the capture: retransmission takes longer but seldom (RFC 6298). */
+/**
+ * How long a missing segment is waited for, in time of the capture: retransmission takes longer but seldom (RFC 6298).
+ */
 const WAIT: Millis = 3000;
 const FLOWS_MAX = 65_536;
 const HELD_SEGMENTS_MAX = 128;
@@ -73,10 +75,11 @@ const SYN = 2;
 const RST = 4;
 
 /**
- * Puts the segments of TCP connections (RFC 9293) in order, each direction for itself: repeated, overlapping and swapped
- * segments are sorted out; of bytes sent twice the first copy counts. A hole is given up, and told as a `gap`, when it is not
- * filled within 3 s, when too much waits behind it, or when the connection ends. A connection whose beginning is missing starts with a
- * gap. Holds 65,536 directions and 32 MiB; check sums are not looked at, for network cards fill them in after the capture.
+ * Puts the segments of TCP connections (RFC 9293) in order, each direction for itself: repeated, overlapping and
+ * swapped segments are sorted out; of bytes sent twice the first copy counts. A hole is given up, and told as a `gap`,
+ * when it is not filled within 3 s, when too much waits behind it, or when the connection ends. A connection whose
+ * beginning is missing starts with a gap. Holds 65,536 directions and 32 MiB; check sums are not looked at, for network
+ * cards fill them in after the capture.
  */
 export class TcpReassembly {
   readonly #emit: (bytes: StreamBytes) => void;

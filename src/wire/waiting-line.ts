@@ -6,8 +6,9 @@ interface Waiting<T> {
 }
 
 /**
- * What waits, the longest-waiting first. Nothing is taken out in the middle: the owner marks it as no longer waiting, and it
- * is passed over when its turn comes, O(1) amortised. (A Map from whose front is deleted walks over all that was deleted before.)
+ * What waits, the longest-waiting first. Nothing is taken out in the middle: the owner marks it as no longer waiting,
+ * and it is passed over when its turn comes, O(1) amortised. (A Map from whose front is deleted walks over all that was
+ * deleted before.)
  */
 export class WaitingLine<T> {
   readonly #isWaiting: (item: T, since: Millis) => boolean;
