@@ -200,7 +200,7 @@ export class Calls {
   /** The PBX's own INVITE towards a trunk: is it the second leg of a call that we know? */
   isSecondLeg(dialled: string, at: Millis): boolean {
     const same = this.#byNumber.get(numberTail(dialled));
-    return same?.some((call) => !call.ended && Math.abs(at - call.startedAt) <= SAME_CALL) ?? false;
+    return same?.some((call) => Math.abs(at - call.startedAt) <= SAME_CALL) ?? false;
   }
 
   /** The call that a record describes: by uniqueid or linkedid, else by account, number and start. */

@@ -272,7 +272,7 @@ export class ManagerEvents {
   /** The dialplan guard leaves the Call-ID in a channel variable, which later events of that channel carry. */
   #nameCallId(event: AmiMessage, seenAt: Millis): void {
     const variables = event.variables();
-    const callId = variables.get('FRAUD_CALLID') ?? event.get('CallID');
+    const callId = variables.get('RINGFENCE_CALLID') ?? event.get('CallID');
     const call: Call | undefined = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
     if (callId === null || callId === '' || call === undefined) return;
     this.#calls.nameCallId(call, callId, this.#signalling.sourceOf(callId)?.source ?? null, seenAt);

@@ -1,20 +1,10 @@
 import type { Counters } from '../counters.ts';
 import { StoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Alert, Decision, Evidence, Incident, Millis } from '../model.ts';
+import type { Alert, Millis } from '../model.ts';
 import type { Cursor, FilePosition, Judged, Snapshot } from '../store/index.ts';
 import { SECOND } from '../time.ts';
-
-/** What one piece of evidence led to. */
-export interface Outcome {
-  readonly evidence: Evidence;
-  readonly incident: Incident;
-  /** the story opened, or became graver */
-  readonly alert: Alert | null;
-  readonly decisions: readonly Decision[];
-  /** stories that turned out to be one */
-  readonly merged: readonly { readonly younger: string; readonly elder: string }[];
-}
+import type { Change } from './incidents.ts';
 
 /** The part of the store that the recorder needs. */
 export interface JudgementStore {
@@ -29,7 +19,7 @@ export interface RecorderOptions {
   readonly told: (alert: Alert) => void;
   readonly counters: Counters;
   readonly log: Log;
-  /** outcomes that wait for the store at the most */
+  /** changes that wait for the store at the most */
   readonly limit?: number;
 }
 
@@ -45,7 +35,7 @@ const SNAPSHOT_SHARE = 20;
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #limit: number;
-  #waiting: Outcome[] = [];
+  #waiting: Change[] = [];
   #offset: FilePosition | null = null;
   #dirty = false;
   #scheduled = false;
@@ -68,14 +58,14 @@ export class Recorder {
     return this.#failing;
   }
 
-  take(outcome: Outcome): void {
+  take(change: Change): void {
     if (this.#waiting.length >= this.#limit) {
       this.#options.counters.add('store.dropped');
-      if (outcome.alert !== null) this.#tell(outcome.alert);
+      for (const alert of change.alerts) this.#tell(alert);
       return;
     }
-    this.#waiting.push(outcome);
-    if (this.#failing && outcome.alert !== null) this.#tell(outcome.alert);
+    this.#waiting.push(change);
+    if (this.#failing) for (const alert of change.alerts) this.#tell(alert);
     if (this.#scheduled || this.#failing) return;
     this.#scheduled = true;
     setImmediate(() => {
@@ -106,17 +96,17 @@ export class Recorder {
     const batch = this.#waiting;
     if (batch.length === 0 && !whole) return true;
     const started = performance.now();
-    const incidents = new Map(batch.map((o) => [o.incident.id, o.incident]));
-    const merged = batch.flatMap((o) => o.merged);
+    const incidents = new Map(batch.map((c) => [c.incident.id, c.incident]));
+    const merged = batch.flatMap((c) => c.merged);
     for (const { younger } of merged) incidents.delete(younger);
     const judged: Judged = {
       cursor: this.#options.cursor,
       ...(whole && this.#offset !== null ? { offset: this.#offset } : {}),
       ...(whole ? { snapshots: this.#options.snapshots() } : {}),
-      evidence: batch.map((o) => ({ incident: o.incident.id, evidence: o.evidence })),
+      evidence: batch.map((c) => ({ incident: c.incident.id, evidence: c.evidence })),
       incidents: [...incidents.values()],
-      decisions: batch.flatMap((o) => o.decisions),
-      alerts: batch.flatMap((o) => (o.alert === null ? [] : [o.alert])),
+      decisions: batch.flatMap((c) => c.decisions),
+      alerts: batch.flatMap((c) => c.alerts),
       merged,
     };
     let fresh: ReadonlySet<string>;
@@ -146,11 +136,11 @@ export class Recorder {
     this.#options.told(alert);
   }
 
-  /** A full disk must not stop detection: people are told at once, the outcomes wait, and it is tried again every second. */
-  #refused(error: StoreError, batch: readonly Outcome[]): void {
+  /** A full disk must not stop detection: people are told at once, the changes wait, and it is tried again every second. */
+  #refused(error: StoreError, batch: readonly Change[]): void {
     this.#options.counters.add('store.refused');
     if (!this.#failing) this.#options.log.error({ code: error.code }, `${error.message}; detection goes on`);
     this.#failing = true;
-    for (const { alert } of batch) if (alert !== null) this.#tell(alert);
+    for (const alert of batch.flatMap((c) => c.alerts)) this.#tell(alert);
   }
 }

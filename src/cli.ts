@@ -1,0 +1,157 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { createOutput, EXIT, failureText, type GlobalOptions, type Output } from './commands/output.ts';
+import { SEVERITIES } from './model.ts';
+import { parseDuration } from './time.ts';
+
+/** A command's work: its own arguments and options, the global ones, where to write; gives the exit status. */
+type Run<O> = (args: readonly string[], options: O & GlobalOptions, output: Output) => Promise<number> | number;
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const duration = (text: string): number => {
+  const read = parseDuration(text);
+  if (!read.ok) throw new InvalidArgumentError(read.reason);
+  return read.value;
+};
+
+/** An instant for --since: a duration back from now (1d, 2h) or an ISO 8601 time. */
+const since = (text: string): number => {
+  const back = parseDuration(text);
+  if (back.ok) return Date.now() - back.value;
+  const at = Date.parse(text);
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError(`"${text}" is neither a duration like 2h or 7d nor a time like 2026-11-21T08:00Z`);
+  return at;
+};
+
+const count = (text: string): number => {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not a whole number`);
+  return Number(text);
+};
+
+const failOn = (): Option =>
+  new Option('--fail-on <severity>', 'exit 1 when an alert of this severity or a graver one was found')
+    .choices([...SEVERITIES, 'never'])
+    .default('high');
+
+/** Runs one command; its module is loaded only now, so that small commands start fast. */
+const action =
+  <O>(load: () => Promise<{ default: Run<O> }>) =>
+  async (...all: unknown[]): Promise<void> => {
+    const command = all.at(-1) as Command;
+    const options = command.optsWithGlobals<O & GlobalOptions>();
+    const output = createOutput(options);
+    try {
+      const { default: run } = await load();
+      process.exitCode = await run(command.processedArgs.flat() as string[], options, output);
+    } catch (error) {
+      output.warn(failureText(error));
+      process.exitCode = EXIT.failed;
+    }
+  };
+
+function buildProgram(): Command {
+  const program = new Command('ringfence')
+    .description('Recognises toll fraud and registration hijacking beside an Asterisk PBX and says so in plain words.')
+    .version(version)
+    .addOption(
+      new Option('--config <file>', 'settings (default: /etc/ringfence/ringfence.toml, then ./ringfence.toml)'),
+    )
+    .addOption(
+      new Option('--format <form>', 'text for people, json (one object a line) for scripts')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .option('--quiet', 'say nothing but results and errors', false)
+    .addHelpText(
+      'after',
+      '\nExit status: 0 done, nothing found, yes; 1 alerts found (see --fail-on) or no; 2 it could not do its job.',
+    )
+    .showSuggestionAfterError()
+    .exitOverride();
+
+  program
+    .command('run')
+    .description('the daemon: mirrored SIP (HEP), call records and AMI events in, alerts out')
+    .option('--for <duration>', 'stop by itself after this time', duration)
+    .addOption(
+      new Option('--log <level>', 'how much to log on stderr')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .action(action(() => import('./commands/run.ts')));
+
+  program
+    .command('scan')
+    .description('judge the call records written since the last scan, once (for cron)')
+    .option('--all', 'from the start of the file, and tell again what was told before', false)
+    .addOption(failOn())
+    .action(action(() => import('./commands/scan.ts')));
+
+  program
+    .command('replay <file...>')
+    .description(
+      'judge recordings on their own clock: .pcap .pcapng .hep .csv (Master.csv) .ami; touches no store and no PBX',
+    )
+    .option('--explain', 'show each incident in full at the end', false)
+    .addOption(failOn())
+    .action(action(() => import('./commands/replay.ts')));
+
+  const alerts = program.command('alerts').description('incidents with their evidence');
+  alerts
+    .command('list', { isDefault: true })
+    .description('incidents, youngest first')
+    .option('--since <when>', 'a duration back from now (1d) or a time', since)
+    .addOption(new Option('--severity <severity>', 'this severity or graver').choices([...SEVERITIES]))
+    .option('--open', 'only what nobody has acknowledged', false)
+    .option('--limit <n>', 'at most so many', count, 50)
+    .action(action(() => import('./commands/alerts-list.ts')));
+  alerts
+    .command('show <id>')
+    .description('one incident explained: what was seen, which rule, which threshold, what was done, how to undo it')
+    .action(action(() => import('./commands/alerts-show.ts')));
+  alerts
+    .command('ack <id...>')
+    .description('somebody has seen it')
+    .option('--by <name>', 'who (default: the user)')
+    .option('--note <text>', 'what to remember')
+    .action(action(() => import('./commands/alerts-ack.ts')));
+  alerts
+    .command('export')
+    .description('alert lines as JSON, oldest first')
+    .option('--since <when>', 'a duration back from now (1d) or a time', since)
+    .action(action(() => import('./commands/alerts-export.ts')));
+
+  program
+    .command('detectors [name]')
+    .description('every detector, its parameters and defaults')
+    .action(action(() => import('./commands/detectors.ts')));
+
+  program
+    .command('number [number...]')
+    .description('what a dialled number is to this site; reads stdin when none is given')
+    .action(action(() => import('./commands/number.ts')));
+
+  const config = program.command('config').description('settings');
+  config
+    .command('check [file]')
+    .description('are the settings right? Says everything that is not')
+    .action(action(() => import('./commands/config-check.ts')));
+  config
+    .command('print')
+    .description('the settings as they stand, with every default and its meaning')
+    .action(action(() => import('./commands/config-print.ts')));
+  return program;
+}
+
+try {
+  await buildProgram().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // commander has said it; help and version are no failure
+  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.failed;
+}

@@ -1,0 +1,49 @@
+import { iso } from '../time.ts';
+import { explain, type IncidentStory } from '../words/index.ts';
+import { incidentId, storeOf } from './open-store.ts';
+import { EXIT, type GlobalOptions, type Output } from './output.ts';
+import { readConfig, siteOf } from './site.ts';
+import { rulesOf, textOptions } from './text.ts';
+
+/** An incident with all that is known of it, for scripts: times as text. */
+export function storyAsJson(story: IncidentStory): unknown {
+  const { openedAt, updatedAt, acknowledgedAt, ...incident } = story.incident;
+  return {
+    ...incident,
+    openedAt: iso(openedAt),
+    updatedAt: iso(updatedAt),
+    acknowledgedAt: acknowledgedAt === null ? null : iso(acknowledgedAt),
+    aliases: story.aliases,
+    evidence: story.evidence.map(({ at, key: _key, callKeys: _callKeys, ...rest }) => ({ ...rest, at: iso(at) })),
+    decisions: story.decisions.map(({ at, until, ...rest }) => ({
+      ...rest,
+      at: iso(at),
+      until: until === null ? null : iso(until),
+    })),
+    acknowledgements: story.acknowledgements.map(({ at, ...rest }) => ({ ...rest, at: iso(at) })),
+  };
+}
+
+/** `ringfence alerts show ID`: one incident explained. */
+export default function show(args: readonly string[], options: GlobalOptions, output: Output): number {
+  const config = readConfig(options, output);
+  const store = storeOf(config, { create: false });
+  try {
+    const id = incidentId(store, args[0] ?? '');
+    const incident = store.incidents.get(id);
+    if (incident === null) throw new Error(`the incident ${id} went while it was read`);
+    const story: IncidentStory = {
+      incident,
+      evidence: store.evidence.of(id),
+      decisions: store.decisions.of(id),
+      acknowledgements: store.acknowledgements.of(id),
+      aliases: store.aliases.of(id),
+      rules: rulesOf(config.settings.detect),
+    };
+    if (output.json) output.object(storyAsJson(story));
+    else output.result(explain(story, textOptions(siteOf(config), output)));
+    return EXIT.done;
+  } finally {
+    store.close();
+  }
+}

@@ -1,0 +1,153 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { followCdrFile, scanCdrFile, type CdrBatch, type CdrFollower } from '../collect/cdr-file.ts';
+import { listenHep, type HepCollector } from '../collect/hep.ts';
+import { readSecret, type Config } from '../config.ts';
+import type { Counters } from '../counters.ts';
+import type { Log } from '../log.ts';
+import { keepAmi, type AmiKeeper, type PbxEndpoint } from '../pbx/ami.ts';
+import type { Pipeline } from '../pipeline.ts';
+import type { Recorder } from '../respond/recorder.ts';
+import type { Site } from '../site/index.ts';
+import type { FilePosition } from '../store/index.ts';
+import { Zone } from '../time.ts';
+import { amiEventTime } from '../wire/ami.ts';
+
+/** What the feeds feed; a reload of the settings puts another pipeline and site in their place. */
+export interface Target {
+  pipeline: Pipeline;
+  site: Site;
+  /** the PBX's endpoints as it told them last */
+  endpoints: readonly PbxEndpoint[];
+}
+
+export interface FeedsContext {
+  readonly config: Config;
+  readonly target: Target;
+  readonly recorder: Recorder;
+  readonly counters: Counters;
+  readonly log: Log;
+}
+
+/** The secrets of the feeds, read before anything starts. @throws RingfenceError that says which file and what to do */
+export function readSecrets({ settings, directory }: Config): { ami: string | null; hep: string | null } {
+  const { ami } = settings.asterisk;
+  const password = settings.hep?.password_file;
+  return {
+    ami: ami === undefined ? null : readSecret(ami.secret_file, directory, 'asterisk.ami.secret_file'),
+    hep: password === undefined ? null : readSecret(password, directory, 'hep.password_file'),
+  };
+}
+
+/** Mirrored SIP into the pipeline. @throws ConfigError when it cannot listen */
+export async function startHep(context: FeedsContext, password: string | null): Promise<HepCollector | null> {
+  const { config, target, counters, log } = context;
+  const { hep } = config.settings;
+  if (hep === undefined) return null;
+  const file = (path: string): string => readFileSync(resolve(config.directory, path), 'utf8');
+  const tls =
+    hep.cert_file === undefined || hep.key_file === undefined
+      ? {}
+      : { tls: { cert: file(hep.cert_file), key: file(hep.key_file) } };
+  return await listenHep(
+    { listen: hep.listen, allow: hep.allow, password, ...tls },
+    {
+      packet: (packet, arrival) => {
+        // 1 is SIP; RTCP reports, logs and what else capture agents send are not judged
+        if (packet.payloadType !== 1) counters.add('hep.other');
+        else target.pipeline.correlator.sip(packet, packet.payload, packet.seenAt ?? arrival, arrival);
+      },
+      refused: ({ at, source, reason }) => target.pipeline.correlator.malformed('hep', source, reason, at, at),
+    },
+    counters,
+    log,
+  );
+}
+
+/** Judges a batch of call records and notes the place that it reaches. */
+function judge({ target, recorder, log }: FeedsContext, batch: CdrBatch): void {
+  const now = Date.now();
+  for (const record of batch.records) target.pipeline.correlator.cdr(record, now);
+  for (const { reason, file, offset } of batch.refused) {
+    log.warn({ file, offset }, `not a call record: ${reason}`);
+    target.pipeline.correlator.malformed('cdr', null, reason, now, now);
+  }
+  recorder.reached(batch.position);
+}
+
+/**
+ * Call records into the pipeline: first those written while ringfence was away, from the place that the store holds, then
+ * each as it is written. Without a place it begins at the end: what is older is for `ringfence scan --all`.
+ * @throws InputError when the file cannot be read
+ */
+export function startCdr(context: FeedsContext, stored: FilePosition | null): CdrFollower | null {
+  const { config, target, recorder, counters, log } = context;
+  const { cdr } = config.settings.asterisk;
+  if (cdr === undefined) return null;
+  const path = resolve(config.directory, cdr.path);
+  const times = { zone: new Zone(target.site.timezone), utc: cdr.utc };
+  let position = stored?.path === path ? stored : null;
+  if (position !== null && existsSync(path)) {
+    let caught = 0;
+    for (const batch of scanCdrFile({ path, position, ...times })) {
+      judge(context, batch);
+      position = { ...batch.position };
+      caught += batch.records.length;
+      if (batch.gap !== null) log.warn(batch.gap);
+      recorder.flush();
+    }
+    if (caught > 0) log.info({ records: caught }, 'judged the call records written meanwhile');
+  }
+  return followCdrFile(
+    { path, position, start: position === null ? 'end' : 'beginning', ...times },
+    (batch) => judge(context, batch),
+    counters,
+    log,
+  );
+}
+
+/** Manager events into the pipeline; each login brings the PBX's endpoints, contacts and running calls. */
+export function startAmi(context: FeedsContext, secret: string | null, up: () => void): AmiKeeper | null {
+  const { config, target, recorder, counters, log } = context;
+  const { ami } = config.settings.asterisk;
+  if (ami === undefined || secret === null) return null;
+  const ca = ami.ca_file === undefined ? undefined : readFileSync(resolve(config.directory, ami.ca_file), 'utf8');
+  return keepAmi(
+    {
+      host: ami.host,
+      port: ami.port,
+      username: ami.username,
+      secret,
+      ...(ami.tls ? { tls: ca === undefined ? {} : { ca } } : {}),
+    },
+    {
+      event: (event, arrival) => {
+        counters.add('ami.events');
+        target.pipeline.ami(event, amiEventTime(event) ?? arrival, arrival);
+      },
+      changed: (change) => {
+        if (change.kind === 'down') target.pipeline.correlator.pbx('down', change.at);
+        else {
+          target.endpoints = change.state.endpoints;
+          target.site.accounts.learn(target.endpoints);
+          target.pipeline.correlator.pbx(change.kind, change.at);
+          target.pipeline.correlator.seed(change.state, change.at);
+          log.info(
+            {
+              endpoints: change.state.endpoints.length,
+              contacts: change.state.contacts.length,
+              channels: change.state.channels.length,
+            },
+            change.kind === 'restarted'
+              ? 'Asterisk was restarted; its state was read again'
+              : 'logged in to Asterisk; its state was read',
+          );
+          up();
+        }
+        recorder.touched();
+      },
+      refused: (reason, arrival) => target.pipeline.correlator.malformed('ami', null, reason, arrival, arrival),
+    },
+    log,
+  );
+}

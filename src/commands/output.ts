@@ -1,0 +1,61 @@
+import { writeSync } from 'node:fs';
+import { RingfenceError } from '../errors.ts';
+
+/** Exit statuses of every command (docs/operators-guide.md). */
+export const EXIT = { done: 0, found: 1, failed: 2 } as const;
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly format: 'text' | 'json';
+  readonly quiet: boolean;
+}
+
+/** Results go to stdout, everything else to stderr; colour and progress only where a person looks. */
+export interface Output {
+  readonly json: boolean;
+  readonly color: boolean;
+  /** one line (or block) of results */
+  result(text: string): void;
+  /** one JSON object, one line */
+  object(value: unknown): void;
+  /** for the person at the terminal; silent with --quiet */
+  note(text: string): void;
+  /** what must be said even with --quiet */
+  warn(text: string): void;
+}
+
+/** Writes all of it, however slowly a pipe takes it; a reader that went away (`| head`) ends the program quietly. */
+function write(fd: 1 | 2, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') process.exit(EXIT.done);
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+export function createOutput(options: GlobalOptions): Output {
+  const json = options.format === 'json';
+  return {
+    json,
+    color: !json && process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+    result: (text) => write(1, `${text}\n`),
+    object: (value) => write(1, `${JSON.stringify(value)}\n`),
+    note: (text) => {
+      if (!options.quiet) write(2, `${text}\n`);
+    },
+    warn: (text) => write(2, `${text}\n`),
+  };
+}
+
+/** What a failing command says: the message for errors that a person can act on, the stack for bugs. */
+export const failureText = (error: unknown): string => {
+  if (error instanceof RingfenceError) return `ringfence: ${error.message}`;
+  return `ringfence: this is a bug, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+};

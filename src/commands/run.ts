@@ -1,0 +1,199 @@
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { loadConfig, type Config } from '../config.ts';
+import { Counters } from '../counters.ts';
+import { ConfigError, messageOf, RingfenceError } from '../errors.ts';
+import { createLog, type Log } from '../log.ts';
+import { Pipeline } from '../pipeline.ts';
+import { Recorder } from '../respond/recorder.ts';
+import type { Site } from '../site/index.ts';
+import type { Store } from '../store/index.ts';
+import { DAY, HOUR, MINUTE, parseDuration, SECOND } from '../time.ts';
+import { readSecrets, startAmi, startCdr, startHep, type Target } from './feeds.ts';
+import { lockStore } from './lock.ts';
+import { storeOf } from './open-store.ts';
+import { EXIT, type GlobalOptions, type Output } from './output.ts';
+import { alertPrinter } from './replay.ts';
+import { readConfig, siteOf } from './site.ts';
+import { textOptions } from './text.ts';
+
+interface RunOptions {
+  readonly for?: number;
+  readonly log: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** The correlator's clock moves at least this often; what waits for time to pass is at most this late. */
+const TICK = 250;
+
+/** `ringfence run`: the daemon. Ends with 0 on SIGTERM and SIGINT, nothing lost. */
+export default async function run(
+  _args: readonly string[],
+  options: RunOptions & GlobalOptions,
+  output: Output,
+): Promise<number> {
+  const config = readConfig(options, output);
+  const { settings } = config;
+  const { cdr, ami } = settings.asterisk;
+  if (settings.hep === undefined && cdr === undefined && ami === undefined)
+    throw new RingfenceError(
+      'config-invalid',
+      'no feed is set: add [hep], [asterisk.cdr] or [asterisk.ami] to the settings (ringfence config print shows them)',
+    );
+  const secrets = readSecrets(config);
+  const log = createLog(options.log);
+  const counters = new Counters();
+  const site = siteOf(config);
+  const store = storeOf(config, { create: true });
+  const lock = lockStore(store.path, cdr === undefined ? null : resolve(config.directory, cdr.path));
+  try {
+    const daemon = new Daemon(config, site, store, counters, log, output);
+    const ended = endSignal(options.for);
+    await daemon.start(secrets);
+    process.on('SIGHUP', () => daemon.reload(options.config));
+    const why = await ended;
+    log.info(`ending: ${why}`);
+    await daemon.stop();
+    return EXIT.done;
+  } finally {
+    store.close();
+    lock.release();
+  }
+}
+
+/** Resolves when somebody wants the daemon to end. */
+function endSignal(after: number | undefined): Promise<string> {
+  return new Promise((end) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(signal));
+    if (after !== undefined) setTimeout(() => end('the time of --for is over'), after);
+  });
+}
+
+class Daemon {
+  readonly #config: Config;
+  readonly #store: Store;
+  readonly #counters: Counters;
+  readonly #log: Log;
+  readonly #target: Target;
+  readonly #recorder: Recorder;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #feeds: {
+    hep: Awaited<ReturnType<typeof startHep>>;
+    cdr: ReturnType<typeof startCdr>;
+    ami: ReturnType<typeof startAmi>;
+  } | null = null;
+  #ready = false;
+
+  constructor(config: Config, site: Site, store: Store, counters: Counters, log: Log, output: Output) {
+    this.#config = config;
+    this.#store = store;
+    this.#counters = counters;
+    this.#log = log;
+    this.#recorder = new Recorder({
+      cursor: 'run',
+      store,
+      snapshots: () => this.#target.pipeline.snapshot(),
+      told: alertPrinter(output, textOptions(site, output)),
+      counters,
+      log,
+    });
+    this.#target = { site, pipeline: this.#pipeline(config, site), endpoints: [] };
+  }
+
+  #pipeline({ settings }: Config, site: Site): Pipeline {
+    const amiRecords = settings.asterisk.cdr === undefined;
+    const changed = this.#recorder.take.bind(this.#recorder);
+    return new Pipeline({ live: true, detect: settings.detect, site, amiRecords, changed });
+  }
+
+  async start(secrets: ReturnType<typeof readSecrets>): Promise<void> {
+    const stored = this.#store.snapshots.load('run');
+    const warm = stored.size > 0 && this.#target.pipeline.restore(stored);
+    this.#log.info(
+      warm ? 'going on from where it ended' : 'starting without a past: what rests on it is judged mildly for an hour',
+    );
+    const context = {
+      config: this.#config,
+      target: this.#target,
+      recorder: this.#recorder,
+      counters: this.#counters,
+      log: this.#log,
+    };
+    // the backlog of records first: it lies before what the other feeds tell
+    const cdr = startCdr(context, this.#store.offsets.get('run'));
+    const hep = await startHep(context, secrets.hep);
+    const ami = startAmi(context, secrets.ami, () => this.#becomeReady());
+    this.#feeds = { hep, cdr, ami };
+    this.#every(TICK, () => this.#target.pipeline.correlator.tick(Date.now()));
+    this.#every(SECOND, () => {
+      // without call records the snapshot is all that there is to keep
+      this.#recorder.touched();
+      this.#recorder.tick(Date.now());
+    });
+    this.#every(MINUTE, () =>
+      this.#log.info({ counts: this.#counters.all(), held: this.#target.pipeline.sizes() }, 'still watching'),
+    );
+    this.#every(6 * HOUR, () => void this.#purge());
+    for (const { transport, address, port } of hep?.addresses() ?? [])
+      this.#log.info(`listening for mirrored SIP on ${transport}:${address}:${port}`);
+    if (ami === null) this.#becomeReady();
+  }
+
+  #every(interval: number, work: () => void): void {
+    this.#timers.push(setInterval(work, interval));
+  }
+
+  /** Said once: listening everywhere, and logged in to Asterisk where that is asked for. */
+  #becomeReady(): void {
+    if (this.#ready) return;
+    this.#ready = true;
+    process.stderr.write('ringfence ready\n');
+    // Node has no unix datagram sockets; systemd's own program tells systemd (unit: NotifyAccess=all)
+    if (process.env['NOTIFY_SOCKET'] !== undefined)
+      spawn('systemd-notify', ['--ready'], { stdio: 'ignore' }).on('error', (error) =>
+        this.#log.warn(`systemd-notify: ${error.message}`),
+      );
+  }
+
+  async #purge(): Promise<void> {
+    const keep = parseDuration(this.#config.settings.store.keep);
+    try {
+      const gone = await this.#store.purge(Date.now() - (keep.ok ? keep.value : 90 * DAY));
+      if (gone > 0) this.#log.info({ incidents: gone }, 'purged what was older than [store] keep');
+    } catch (error) {
+      this.#log.error(`purging failed: ${messageOf(error)}`);
+    }
+  }
+
+  /**
+   * SIGHUP: new settings of site and detectors, without forgetting what was seen. Wrong settings change nothing.
+   * Addresses, files and accounts of the feeds are as they were at the start.
+   */
+  reload(path: string | undefined): void {
+    try {
+      const config = loadConfig(path);
+      const site = siteOf(config);
+      const feeds = ({ asterisk, hep, store }: Config['settings']): string => JSON.stringify([asterisk, hep, store]);
+      const pipeline = this.#pipeline(config, site);
+      pipeline.restore(new Map(this.#target.pipeline.snapshot().map((part) => [part.name, part])));
+      site.accounts.learn(this.#target.endpoints);
+      this.#target.site = site;
+      this.#target.pipeline = pipeline;
+      this.#log.info('the settings were read again');
+      if (feeds(config.settings) !== feeds(this.#config.settings))
+        this.#log.warn('[asterisk], [hep] or [store] changed: that takes effect at the next start of ringfence');
+    } catch (error) {
+      if (!(error instanceof RingfenceError)) throw error;
+      const what = error instanceof ConfigError ? error.message : `${error.code}: ${error.message}`;
+      this.#log.error(`the settings were not taken, the old ones stand: ${what}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all([this.#feeds?.hep?.close(), this.#feeds?.ami?.close()]);
+    this.#feeds?.cdr?.close();
+    if (!this.#recorder.flush(true))
+      this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
+    this.#log.info({ counts: this.#counters.all() }, 'ended');
+  }
+}

@@ -1,0 +1,231 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parse as parseToml, TomlError } from 'smol-toml';
+import { z } from 'zod';
+import { cdrOptions, hepOptions } from './collect/options.ts';
+import { detectorParameters } from './detect/index.ts';
+import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
+import { amiOptions } from './pbx/options.ts';
+import { siteSettings } from './site/options.ts';
+import { storeOptions } from './store/options.ts';
+
+/** Where settings are looked for when --config does not say. */
+export const CONFIG_PATHS = ['/etc/ringfence/ringfence.toml', './ringfence.toml'] as const;
+
+const kamailioOptions = z.strictObject({
+  rpc: z
+    .string()
+    .regex(/^(?:udp:.+:\d{1,5}|http:\/\/.+)$/, {
+      error: 'write it like udp:127.0.0.1:8091 or http://127.0.0.1:8090/rpc',
+    })
+    .describe("Kamailio's JSON-RPC: udp:address:port or http://address:port/path"),
+});
+
+const consoleOptions = z.strictObject({
+  listen: z.string().default('').describe('address:port of the web console, "" = no console'),
+});
+
+/** The whole settings file. Every section may be missing; every field has its default and help here. */
+export const settingsSchema = z.strictObject({
+  mode: z
+    .enum(['observe', 'enforce'])
+    .default('observe')
+    .describe('observe: say what would be done; enforce: do it. A new installation observes'),
+  ...siteSettings,
+  asterisk: z
+    .strictObject({
+      cdr: cdrOptions.optional().describe('call records'),
+      ami: amiOptions.optional().describe('manager interface'),
+    })
+    .prefault({}),
+  hep: hepOptions.optional().describe('mirrored SIP'),
+  kamailio: kamailioOptions.optional().describe('the proxy in front, if any'),
+  store: storeOptions.prefault({}),
+  console: consoleOptions.prefault({}),
+  detect: z.strictObject(detectorParameters).prefault({}),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+
+/** Settings as they stand, and where they came from. */
+export interface Config {
+  readonly settings: Settings;
+  /** the file, or null: defaults alone */
+  readonly file: string | null;
+  /** paths in the settings are relative to this */
+  readonly directory: string;
+  /** things that are no error and that somebody should know */
+  readonly warnings: readonly string[];
+}
+
+/** Fewest single-character edits that turn one word into the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The known word nearest to a mistyped one, if it is near at all. */
+export function nearest(word: string, known: readonly string[]): string | null {
+  const ranked = known.map((k) => ({ k, d: distance(word.toLowerCase(), k) })).sort((a, b) => a.d - b.d);
+  const best = ranked[0];
+  return best !== undefined && best.d <= Math.max(2, Math.floor(word.length / 3)) ? best.k : null;
+}
+
+/** The object schema behind optional, default and prefault wrappers. */
+export function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault)
+    inner = inner.unwrap();
+  return inner;
+}
+
+function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | null {
+  let schema: z.core.$ZodType = settingsSchema;
+  for (const step of path) {
+    const inner = unwrap(schema);
+    let next: z.core.$ZodType | undefined;
+    if (inner instanceof z.ZodObject) next = (inner.shape as Record<string, z.core.$ZodType>)[String(step)];
+    else if (inner instanceof z.ZodRecord) next = inner.valueType;
+    else if (inner instanceof z.ZodArray) next = inner.element;
+    if (next === undefined) return null;
+    schema = next;
+  }
+  return unwrap(schema);
+}
+
+const dotted = (path: readonly PropertyKey[]): string =>
+  path.map((p) => (/^[A-Za-z_][\w-]*$/.test(String(p)) ? String(p) : JSON.stringify(p))).join('.');
+
+function problemsOf(error: z.ZodError): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const issue of error.issues) {
+    if (issue.code === 'unrecognized_keys') {
+      const schema = schemaAt(issue.path);
+      const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+      for (const key of issue.keys) {
+        const near = nearest(key, known);
+        const help = near === null ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
+        problems.push({ path: dotted([...issue.path, key]), message: 'unknown setting', help });
+      }
+    } else {
+      const schema = schemaAt(issue.path);
+      const help = schema instanceof z.ZodType ? schema.description : undefined;
+      const path = issue.path.length === 0 ? '(file)' : dotted(issue.path);
+      problems.push({ path, message: issue.message, ...(help === undefined ? {} : { help }) });
+    }
+  }
+  return problems;
+}
+
+/** Country of the machine: of its locale, else of its time zone; 'US' if neither tells. ISO 3166-1. */
+function machineCountry(timezone: string): string {
+  const locale = /^[a-z]{2,3}_([A-Z]{2})/.exec(process.env['LC_ALL'] ?? process.env['LANG'] ?? '');
+  if (locale?.[1] !== undefined) return locale[1];
+  for (let i = 0; i < 26 * 26; i++) {
+    const region = String.fromCharCode(65 + Math.floor(i / 26), 65 + (i % 26));
+    const zones = (new Intl.Locale(`und-${region}`) as Intl.Locale & { timeZones?: string[] }).timeZones;
+    if (zones?.includes(timezone) === true) return region;
+  }
+  return 'US';
+}
+
+/** What the machine itself tells: used only where there is no settings file at all. */
+export function machineSite(): { timezone: string; country: string } {
+  const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return { timezone, country: machineCountry(timezone) };
+}
+
+/**
+ * Checks a settings tree and fills in the defaults.
+ * @throws ConfigError with every problem found
+ */
+export function checkSettings(tree: unknown, file: string): Settings {
+  const checked = settingsSchema.safeParse(tree);
+  if (!checked.success) throw new ConfigError(file, problemsOf(checked.error));
+  return checked.data;
+}
+
+function readFirst(path: string | undefined): { file: string; text: string } | null {
+  for (const candidate of path === undefined ? CONFIG_PATHS : [path]) {
+    try {
+      return { file: resolve(candidate), text: readFileSync(candidate, 'utf8') };
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (missing && path === undefined) continue;
+      const what = missing ? 'there is no such file' : messageOf(error);
+      throw new RingfenceError(
+        'config-unreadable',
+        `cannot read the settings ${candidate}: ${what}; see --config FILE`,
+      );
+    }
+  }
+  return null;
+}
+
+/**
+ * Reads the settings: `path`, else the first of CONFIG_PATHS that is there, else the defaults with the machine's zone.
+ * @throws ConfigError with every problem found; RingfenceError 'config-unreadable'
+ */
+export function loadConfig(path: string | undefined): Config {
+  const found = readFirst(path);
+  if (found === null) {
+    const site = machineSite();
+    const where = `time zone ${site.timezone}, country ${site.country}`;
+    return {
+      settings: checkSettings({ site }, 'defaults'),
+      file: null,
+      directory: process.cwd(),
+      warnings: [`no settings file (${CONFIG_PATHS.join(', ')}): using the defaults with this machine's ${where}`],
+    };
+  }
+  let tree: unknown;
+  try {
+    tree = parseToml(found.text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split('\n')[0] ?? 'not TOML';
+    throw new ConfigError(found.file, [{ path: `line ${error.line}, column ${error.column}`, message: reason }]);
+  }
+  const settings = checkSettings(tree, found.file);
+  return { settings, file: found.file, directory: dirname(found.file), warnings: warningsOf(settings) };
+}
+
+function warningsOf(settings: Settings): string[] {
+  const warnings: string[] = [];
+  if (settings.mode === 'enforce')
+    warnings.push('mode = "enforce": this version only observes; what it would do is recorded and shown');
+  if (settings.console.listen !== '') warnings.push('[console]: this version has no console yet; the setting is kept');
+  if (settings.kamailio !== undefined)
+    warnings.push('[kamailio]: this version does not act on Kamailio yet; its mirrored SIP comes in by [hep]');
+  return warnings;
+}
+
+/**
+ * Reads a secret from a file: one line, its end stripped.
+ * @throws RingfenceError 'secret-unsafe' if others may read it, InputError if it cannot be read or is empty
+ */
+export function readSecret(path: string, directory: string, setting: string): string {
+  const file = resolve(directory, path);
+  let text: string;
+  try {
+    const { mode } = statSync(file);
+    if ((mode & 0o007) !== 0)
+      throw new RingfenceError('secret-unsafe', `${setting}: ${file} can be read by everybody; run: chmod 640 ${file}`);
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof RingfenceError) throw error;
+    throw new InputError('input-unreadable', `${setting}: cannot read ${file}: ${messageOf(error)}`, { cause: error });
+  }
+  const secret = text.replace(/\r?\n$/, '');
+  if (secret === '' || /[\r\n\0]/.test(secret))
+    throw new InputError('input-malformed', `${setting}: ${file} must hold the secret alone, on one line`);
+  return secret;
+}

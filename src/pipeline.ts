@@ -1,0 +1,135 @@
+/**
+ * The wiring, read first: packets, records and AMI events go through the correlator into events, through the detectors
+ * into evidence, through the incidents into stories with decisions. Synchronous from packet to outcome, no clock of its
+ * own, no I/O: `run`, `scan` and `replay` drive this very same object.
+ */
+import type { Settings } from './config.ts';
+import { Correlator } from './correlate/index.ts';
+import type { Detector } from './detect/detector.ts';
+import { detectors } from './detect/index.ts';
+import type { Event, EventKind, Millis } from './model.ts';
+import { toEvidence } from './respond/ids.ts';
+import { Incidents, INCIDENTS_VERSION, type Change, type IncidentsSnapshot } from './respond/incidents.ts';
+import { decide } from './respond/policy.ts';
+import type { Site } from './site/site.ts';
+import { MINUTE, SECOND, Zone } from './time.ts';
+import type { AmiMessage } from './wire/ami.ts';
+import { cdrFromAmi } from './wire/cdr.ts';
+
+export interface PipelineOptions {
+  /** true: what was before the start is unknown and `at` is arrival; false: recordings, on their own clock */
+  readonly live: boolean;
+  readonly detect: Settings['detect'];
+  readonly site: Site;
+  /** take call records from AMI events too: where no Master.csv is followed, else each would be judged twice */
+  readonly amiRecords: boolean;
+  /** what a piece of evidence changed, each once */
+  readonly changed: (change: Change) => void;
+  /** every event, for those who want to watch (statistics, tests) */
+  readonly watch?: (event: Event) => void;
+}
+
+/** A piece of the pipeline's state, stored under its name. */
+export interface PipelineSnapshot {
+  readonly name: string;
+  readonly version: number;
+  readonly state: unknown;
+}
+
+/** Shape of all snapshots; raised when any of them changes, and older ones are then not read. */
+const SNAPSHOT_VERSION = 1 + 1000 * INCIDENTS_VERSION;
+
+export class Pipeline {
+  readonly correlator: Correlator;
+  readonly incidents: Incidents;
+  readonly #detectors: ReadonlyMap<string, Detector>;
+  readonly #amiRecords: { readonly zone: Zone } | null;
+  #ticked = 0;
+  readonly #handlers: Record<EventKind, ((event: Event) => void)[]>;
+
+  constructor(options: PipelineOptions) {
+    const { site, changed, watch } = options;
+    this.#amiRecords = options.amiRecords ? { zone: new Zone(site.timezone) } : null;
+    this.incidents = new Incidents(site.networks);
+    const running = new Map<string, Detector>();
+    const handlers = {} as Record<EventKind, ((event: Event) => void)[]>;
+    const parameters: Readonly<Record<string, unknown>> = options.detect;
+    for (const definition of detectors) {
+      const detector = definition.create(parameters[definition.name] as never, site) as Detector;
+      running.set(definition.name, detector);
+      const handle = (event: Event): void => {
+        for (const draft of detector.on(event)) {
+          const change = this.incidents.add(toEvidence(definition.name, draft), (incident, evidence) =>
+            decide(incident, evidence, site),
+          );
+          if (change !== null) changed(change);
+        }
+      };
+      for (const kind of definition.consumes) (handlers[kind] ??= []).push(handle);
+    }
+    this.#detectors = running;
+    this.#handlers = handlers;
+    this.correlator = new Correlator(site, { live: options.live }, (event) => {
+      watch?.(event);
+      const interested = this.#handlers[event.kind] as ((event: Event) => void)[] | undefined;
+      if (interested !== undefined) for (const handle of interested) handle(event);
+    });
+  }
+
+  /**
+   * A recording's clock moves on to the next item: the seconds in between pass as ticks, a long silence as two, one
+   * after its first second and one at its end.
+   */
+  advance(at: Millis): void {
+    const now = this.correlator.now;
+    if (now === 0 || at - this.#ticked < SECOND) return;
+    if (at - now > SECOND) this.correlator.tick(now + SECOND);
+    this.correlator.tick(at);
+    this.#ticked = at;
+  }
+
+  /** A recording has ended: what waited for time to pass is judged now. */
+  finish(): void {
+    if (this.correlator.now > 0) this.correlator.tick(this.correlator.now + MINUTE);
+  }
+
+  /** One AMI event. Its call records are taken where no file of them is followed. */
+  ami(event: AmiMessage, seenAt: Millis, arrival: Millis): void {
+    if (event.name !== 'Cdr') this.correlator.ami(event, seenAt, arrival);
+    else if (this.#amiRecords !== null) {
+      const read = cdrFromAmi(event, { ...this.#amiRecords, arrival });
+      if (read.ok) this.correlator.cdr(read.value.record, arrival);
+      else this.correlator.malformed('cdr', null, read.reason, seenAt, arrival);
+    }
+  }
+
+  /** Entries held by all parts, by name. */
+  sizes(): Record<string, number> {
+    const sizes: Record<string, number> = { correlate: this.correlator.size() };
+    for (const [name, detector] of this.#detectors) sizes[name] = detector.size();
+    return sizes;
+  }
+
+  snapshot(): PipelineSnapshot[] {
+    const named = (name: string, state: unknown): PipelineSnapshot => ({ name, version: SNAPSHOT_VERSION, state });
+    return [
+      named('correlate', this.correlator.snapshot()),
+      named('incidents', this.incidents.snapshot()),
+      ...[...this.#detectors].map(([name, detector]) => named(`detect.${name}`, detector.snapshot())),
+    ];
+  }
+
+  /** Goes on from a snapshot; parts of another version begin afresh. @returns true: everything was restored */
+  restore(snapshots: ReadonlyMap<string, PipelineSnapshot>): boolean {
+    let whole = true;
+    const part = (name: string, restore: (state: unknown) => void): void => {
+      const stored = snapshots.get(name);
+      if (stored?.version === SNAPSHOT_VERSION) restore(stored.state);
+      else whole = false;
+    };
+    part('correlate', (state) => this.correlator.restore(state));
+    part('incidents', (state) => this.incidents.restore(state as IncidentsSnapshot));
+    for (const [name, detector] of this.#detectors) part(`detect.${name}`, (state) => detector.restore(state));
+    return whole;
+  }
+}
