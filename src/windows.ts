@@ -178,6 +178,17 @@ export class SlidingDistinct {
     return this.#seen.size;
   }
 
+  /** How many were seen since `from`, that itself included; looks at each. */
+  countSince(from: Millis): number {
+    let count = 0;
+    for (const seen of this.#seen.values()) if (seen >= from) count++;
+    return count;
+  }
+
+  delete(value: string): boolean {
+    return this.#seen.delete(value);
+  }
+
   /** Was it seen since `since`? Without it: is it held at all. */
   has(value: string, since: Millis = -Infinity): boolean {
     const seen = this.#seen.get(value);

@@ -142,6 +142,18 @@ describe('SlidingDistinct', () => {
     assert.equal(window.count(1_901), 0);
   });
 
+  it('counts a part of its span, and forgets one value', () => {
+    const window = new SlidingDistinct(1_000, 10);
+    for (const [at, value] of [
+      [0, 'a'],
+      [400, 'b'],
+      [900, 'c'],
+    ] as const)
+      window.add(value, at);
+    assert.deepEqual([window.countSince(400), window.countSince(401), window.countSince(901)], [2, 1, 0]);
+    assert.deepEqual([window.delete('b'), window.delete('b'), window.count(900)], [true, false, 2]);
+  });
+
   it('holds at most its limit, the longest unseen goes first', () => {
     const window = new SlidingDistinct(1_000, 3);
     for (const [i, value] of ['a', 'b', 'c', 'a', 'd'].entries()) window.add(value, i);

@@ -13,9 +13,13 @@ export interface Detector<K extends EventKind = EventKind> {
 }
 
 /** What a detector's file exports as its default. */
-export interface DetectorDefinition<P extends z.ZodObject = z.ZodObject, K extends EventKind = EventKind> {
+export interface DetectorDefinition<
+  P extends z.ZodObject = z.ZodObject,
+  K extends EventKind = EventKind,
+  N extends string = string,
+> {
   /** its name in settings, alerts and docs */
-  readonly name: string;
+  readonly name: N;
   /** one line for people */
   readonly summary: string;
   /** zod strict object; every field has a default and a `.describe()` that names unit and meaning */
@@ -26,6 +30,6 @@ export interface DetectorDefinition<P extends z.ZodObject = z.ZodObject, K exten
 }
 
 /** Ties the parameter and event types of one definition together. */
-export const defineDetector = <P extends z.ZodObject, K extends EventKind>(
-  definition: DetectorDefinition<P, K>,
-): DetectorDefinition<P, K> => definition;
+export const defineDetector = <P extends z.ZodObject, K extends EventKind, const N extends string>(
+  definition: DetectorDefinition<P, K, N>,
+): DetectorDefinition<P, K, N> => definition;

@@ -1,0 +1,406 @@
+import { z } from 'zod';
+import { sourceKey } from '../address.ts';
+import type {
+  AuthFailed,
+  AuthSucceeded,
+  EvidenceDraft,
+  Fact,
+  Millis,
+  Severity,
+  SourceProof,
+  Subject,
+} from '../model.ts';
+import type { Site } from '../site/site.ts';
+import { DAY, formatDuration, HOUR, iso } from '../time.ts';
+import { BoundedMap, SlidingDistinct, SlidingLog, type Packed } from '../windows.ts';
+import { countBy, isSteady, type Failure } from './cadence.ts';
+import { defineDetector, type Detector } from './detector.ts';
+import { amount, duration } from './parameters.ts';
+import { counted, printable } from './phrases.ts';
+import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, proofOf, unsaid } from './story.ts';
+import type { Said } from './story.ts';
+import { Swarm } from './swarm.ts';
+
+const parameters = z.strictObject({
+  failures: amount(10, 'failures', 'wrong credentials from one address within `window`', 2),
+  window: duration('60s', 'the fast window'),
+  accounts: amount(5, 'accounts', 'different accounts that failed from one address and port within `window`', 2),
+  slowFailures: amount(20, 'failures', 'wrong credentials from one address within an hour', 2),
+  crawlFailures: amount(12, 'failures', 'wrong credentials from one address, for several accounts, within a day', 2),
+  crawlAccounts: amount(3, 'accounts', 'so many different accounts make a day of failures a slow guesser', 2),
+  sources: amount(
+    5,
+    'addresses',
+    'so many addresses failing for one account within an hour are a distributed attack',
+    2,
+  ),
+  roaming: amount(
+    10,
+    'addresses',
+    'so many addresses failing for several or unknown accounts within an hour are one',
+    2,
+  ),
+  breach: amount(5, 'failures', 'a success after so many failures of that account from there is a breach'),
+  patience: duration('2m', 'how long many accounts behind one address may fail once or twice each before it is judged'),
+});
+type Parameters = z.output<typeof parameters>;
+
+/** What failed from one source at one target. */
+interface Source {
+  log: SlidingLog<Failure>;
+  subject: Subject;
+  total: number;
+  names: string[];
+  first: Millis;
+  last: Millis;
+  userAgent: string;
+  proof: SourceProof;
+  said: Said;
+}
+
+/** What failed for one account, wherever from. */
+interface Target {
+  sources: SlidingDistinct;
+  failures: number;
+  first: Millis;
+  last: Millis;
+  said: Said;
+}
+
+const SOURCES = 20_000;
+const ACCOUNTS = 5_000;
+const OWNERS = 50_000;
+
+class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
+  readonly #p: Parameters;
+  readonly #site: Site;
+  readonly #limit: number;
+  readonly #sources = new BoundedMap<Source>(SOURCES);
+  readonly #targets = new BoundedMap<Target>(ACCOUNTS);
+  /** account and source that have authenticated there before */
+  readonly #owners = new BoundedMap<Millis>(OWNERS);
+  /** source -> when anybody last authenticated there */
+  readonly #inhabited = new BoundedMap<Millis>(SOURCES);
+  /** account and source with a stale password -> failures, and when that was told */
+  readonly #stale = new BoundedMap<{ failures: number; first: Millis; last: Millis; told: Millis | null }>(ACCOUNTS);
+  readonly #swarm: Swarm;
+  readonly #gate = new FloodGate();
+
+  constructor(p: Parameters, site: Site) {
+    this.#p = p;
+    this.#site = site;
+    this.#swarm = new Swarm(p.roaming);
+    this.#limit = Math.min(256, Math.max(p.failures, p.slowFailures, p.crawlFailures, p.breach) + 8);
+  }
+
+  on(event: AuthFailed | AuthSucceeded): EvidenceDraft[] {
+    const { networks } = this.#site;
+    if (networks.isPbx(event.source) || networks.trunkOf(event.source) !== null) return [];
+    return event.kind === 'auth.failed' ? this.#failed(event) : this.#succeeded(event);
+  }
+
+  #failed(event: AuthFailed): EvidenceDraft[] {
+    // the password was right: the registrar merely had no room
+    if (event.reason === 'too-many-contacts') return [];
+    const name = event.account ?? event.username.toLowerCase();
+    const source = sourceKey(event.source);
+    if (this.#owners.get(`${name}|${source}`) !== undefined) return this.#staleOwner(event, name, source);
+    const key = `${source}>${event.destination}`;
+    const state = this.#source(key, event);
+    const unknown = event.reason === 'unknown-account' || event.account === null;
+    state.log.add(event.at, { name, port: event.sourcePort, unknown });
+    state.total++;
+    state.last = event.at;
+    addDistinct(state.names, name, 64);
+    if (event.userAgent !== '') state.userAgent = event.userAgent;
+    return [
+      ...this.#judgeSource(key, state, event),
+      ...this.#judgeAccount(event, name, source),
+      ...(unknown || state.names.length > 1 ? this.#swarm.failed(event, name, source) : []),
+    ];
+  }
+
+  #source(key: string, event: AuthFailed): Source {
+    let state = this.#sources.get(key);
+    if (state === undefined || event.at - state.last > DAY) {
+      state = {
+        log: new SlidingLog(DAY, this.#limit),
+        subject: addressSubject(event.source),
+        total: 0,
+        names: [],
+        first: event.at,
+        last: event.at,
+        userAgent: '',
+        proof: proofOf(event.transport, false),
+        said: unsaid(),
+      };
+      this.#sources.set(key, state);
+    }
+    return state;
+  }
+
+  #judgeSource(key: string, state: Source, event: AuthFailed): EvidenceDraft[] {
+    const { at } = event;
+    const rule = this.#rule(state, at);
+    if (rule === null) return [];
+    const entries = state.log.since(at);
+    const single = state.names.length === 1;
+    let severity: Severity = 'high';
+    if (single && isSteady(entries))
+      return this.#stalePassword(event, state.names[0] ?? '', sourceKey(event.source), state.total);
+    if (!single && this.#isCrowd(entries)) {
+      if (at - state.first < this.#p.patience) return [];
+      const seen = this.#inhabited.peek(sourceKey(event.source));
+      if (seen !== undefined) {
+        if (seen >= state.first) return [];
+        severity = 'medium';
+      }
+    }
+    const fresh = state.said.severity === null;
+    const told = escalate(state.said, severity, state.total, this.#p.failures);
+    if (told === null || (fresh && !this.#gate.admits(at, told))) return [];
+    const target = event.destination === '' ? '' : ` at ${event.destination}`;
+    const span = at - state.first;
+    return [
+      {
+        ...this.#draft(event, told, state.subject, `${key}|${iso(state.first)}|${told}|${state.total}`),
+        summary:
+          `${printable(event.source)} tried passwords for ${single ? `extension ${printable(state.names[0] ?? '')}` : counted(state.names.length, 'account')}${target}: ` +
+          `${counted(state.total, 'failure')}${span < 1_000 ? '' : ` in ${formatDuration(span)}`}`,
+        facts: {
+          failures: state.total,
+          accounts: state.names.length,
+          names: state.names.slice(0, 10).map(printable),
+          target: event.destination,
+          rule,
+          since: iso(state.first),
+          userAgent: printable(state.userAgent),
+        },
+        sourceProof: state.proof,
+        accounts: state.names.slice(0, 8),
+      },
+    ];
+  }
+
+  /** Which of the windows is full, or null. */
+  #rule(state: Source, at: Millis): string | null {
+    const p = this.#p;
+    const recent = state.log.since(at, p.window);
+    if (recent.length >= p.failures) return `${p.failures} failures within ${formatDuration(p.window)}`;
+    // phones behind one address translator come from a port each; one program tries many accounts from one
+    if (recent.length >= p.accounts && widestPort(recent) >= p.accounts)
+      return `${p.accounts} accounts from one port within ${formatDuration(p.window)}`;
+    if (state.log.since(at, HOUR).length >= p.slowFailures) return `${p.slowFailures} failures within 1 h`;
+    const day = state.log.since(at);
+    if (day.length < p.crawlFailures) return null;
+    const names = countBy(day, (f) => f.name).size;
+    const mixed = names > 1 && day.some(([, f]) => f.unknown);
+    return names >= p.crawlAccounts || mixed ? `${p.crawlFailures} failures for several accounts within a day` : null;
+  }
+
+  /** Many phones that fail once or twice each, from a port each: an office coming back after an outage. */
+  #isCrowd(entries: readonly (readonly [Millis, Failure])[]): boolean {
+    const names = countBy(entries, (f) => f.name);
+    const ports = countBy(entries, (f) => String(f.port)).size;
+    return names.size >= 3 && ports >= names.size * 0.8 && Math.max(...names.values()) <= 2;
+  }
+
+  /** An owner's phone that fails where it used to succeed. */
+  #staleOwner(event: AuthFailed, name: string, source: string): EvidenceDraft[] {
+    const key = `${name}|${source}`;
+    const stale = this.#stale.get(key);
+    const failures = stale === undefined || event.at - stale.last > DAY ? 1 : stale.failures + 1;
+    const first = stale === undefined || failures === 1 ? event.at : stale.first;
+    this.#stale.set(key, { failures, first, last: event.at, told: stale?.told ?? null });
+    return failures >= this.#p.failures ? this.#stalePassword(event, name, source, failures) : [];
+  }
+
+  /** Told once a day: somebody should walk to that phone. */
+  #stalePassword(event: AuthFailed, name: string, source: string, failures: number): EvidenceDraft[] {
+    const key = `${name}|${source}`;
+    const stale = this.#stale.get(key) ?? { failures, first: event.at, last: event.at, told: null };
+    if (stale.told !== null && event.at - stale.told < DAY) return [];
+    this.#stale.set(key, { ...stale, failures, last: event.at, told: event.at });
+    const subject = event.account === null ? addressSubject(event.source) : accountSubject(event.account);
+    return [
+      {
+        ...this.#draft(event, 'medium', subject, `stale|${key}|${iso(event.at)}`),
+        summary: `A phone at ${printable(event.source)} keeps trying a password for extension ${printable(name)} that is wrong, ${counted(failures, 'time')} so far`,
+        facts: { failures, account: printable(name), userAgent: printable(event.userAgent), rule: 'stale password' },
+        accounts: event.account === null ? [] : [event.account],
+      },
+    ];
+  }
+
+  #judgeAccount(event: AuthFailed, name: string, source: string): EvidenceDraft[] {
+    if (event.account === null || event.reason === 'unknown-account') return [];
+    let target = this.#targets.get(name);
+    if (target === undefined || event.at - target.last > HOUR) {
+      const sources = new SlidingDistinct(HOUR, 64);
+      target = { sources, failures: 0, first: event.at, last: event.at, said: unsaid() };
+      this.#targets.set(name, target);
+    }
+    target.failures++;
+    target.last = event.at;
+    const sources = target.sources.add(source, event.at);
+    if (sources < this.#p.sources || target.failures < this.#p.failures) return [];
+    const told = escalate(target.said, 'high', target.failures, this.#p.failures);
+    if (told === null) return [];
+    return [
+      {
+        ...this.#draft(
+          event,
+          told,
+          accountSubject(event.account),
+          `account|${name}|${iso(target.first)}|${told}|${target.failures}`,
+        ),
+        summary: `${counted(sources, 'address', 'addresses')} tried passwords for extension ${printable(name)}: ${counted(target.failures, 'failure')} in ${formatDuration(event.at - target.first)}`,
+        facts: { failures: target.failures, addresses: sources, rule: `${this.#p.sources} addresses within 1 h` },
+        sources: target.sources.values().slice(-16),
+        sourceProof: 'none',
+      },
+    ];
+  }
+
+  #succeeded(event: AuthSucceeded): EvidenceDraft[] {
+    const name = event.account ?? event.username.toLowerCase();
+    const source = sourceKey(event.source);
+    const owner = `${name}|${source}`;
+    this.#inhabited.set(source, event.at);
+    this.#stale.delete(owner);
+    const owned = this.#owners.get(owner) !== undefined;
+    this.#owners.set(owner, event.at);
+    let failures = 0;
+    let steady = false;
+    let first = event.at;
+    for (const target of event.destination === '' ? [''] : [event.destination, '']) {
+      const state = this.#sources.get(`${source}>${target}`);
+      const own = state?.log.since(event.at).filter(([, f]) => f.name === name) ?? [];
+      if (state === undefined || own.length === 0) continue;
+      failures += state.names.length === 1 ? state.total : own.length;
+      first = Math.min(first, own[0]?.[0] ?? first);
+      steady ||= state.names.length === 1 && isSteady(own);
+      // they are accounted for: a user who mistyped, a phone that was mended, or the breach told here
+      state.log.drop((f) => f.name === name);
+      if (state.names.length === 1) Object.assign(state, { total: 0, first: event.at, said: unsaid() });
+    }
+    if (owned) return [];
+    const target = this.#targets.peek(name);
+    const attacked = target?.said.severity === 'high' && event.at - target.last <= HOUR;
+    const took = attacked && failures > 0;
+    if (failures < this.#p.breach && !attacked) return [];
+    const severity: Severity = steady && !took ? 'medium' : failures >= this.#p.breach || took ? 'critical' : 'medium';
+    // a thief is no owner: what he does next is judged like the first time
+    if (severity === 'critical') this.#owners.delete(owner);
+    const subject = event.account === null ? addressSubject(event.source) : accountSubject(event.account);
+    const told =
+      attacked && failures === 0
+        ? 'while others were guessing its password'
+        : `after ${counted(failures, 'failure')} in ${formatDuration(event.at - first)}`;
+    return [
+      {
+        ...this.#draft(event, severity, subject, `breach|${owner}|${iso(event.at)}`),
+        summary: `${printable(event.source)} got into extension ${printable(name)} ${told}${steady ? ', at the even pace of a phone' : ''}`,
+        facts: {
+          failures,
+          since: iso(first),
+          distributed: attacked,
+          userAgent: printable(event.userAgent),
+          rule: 'success after failures',
+        },
+        sourceProof: 'authenticated',
+        accounts: event.account === null ? [] : [event.account],
+      },
+    ];
+  }
+
+  #draft(
+    event: AuthFailed | AuthSucceeded,
+    severity: Severity,
+    subject: Subject,
+    key: string,
+  ): Omit<EvidenceDraft, 'summary'> & { summary: string } {
+    const facts: Record<string, Fact> = {};
+    const sources = [event.source];
+    const sourceProof = proofOf(event.transport, false);
+    return {
+      key,
+      at: event.at,
+      severity,
+      subject,
+      summary: '',
+      facts,
+      calls: [],
+      callKeys: [],
+      sources,
+      sourceProof,
+      accounts: [],
+    };
+  }
+
+  size(): number {
+    return this.#sources.size + this.#targets.size + this.#owners.size + this.#inhabited.size + this.#stale.size;
+  }
+
+  snapshot(): unknown {
+    return {
+      sources: this.#sources.snapshot((s) => ({ ...copy({ ...s, log: null }), log: s.log.snapshot() })),
+      targets: this.#targets.snapshot((t) => ({ ...copy({ ...t, sources: null }), sources: t.sources.snapshot() })),
+      owners: this.#owners.snapshot(Number),
+      inhabited: this.#inhabited.snapshot(Number),
+      stale: this.#stale.snapshot(copy),
+      swarm: this.#swarm.snapshot(),
+      gate: this.#gate.snapshot(),
+    };
+  }
+
+  restore(snapshot: unknown): void {
+    const s = snapshot as Snapshot;
+    this.#sources.restore(s.sources, ({ log, ...rest }) => ({
+      ...copy(rest),
+      log: SlidingLog.restore(DAY, this.#limit, log),
+    }));
+    this.#targets.restore(s.targets, ({ sources, ...rest }) => ({
+      ...copy(rest),
+      sources: SlidingDistinct.restore(HOUR, 64, sources),
+    }));
+    this.#owners.restore(s.owners, Number);
+    this.#inhabited.restore(s.inhabited, Number);
+    this.#stale.restore(s.stale, copy);
+    this.#swarm.restore(s.swarm);
+    this.#gate.restore(s.gate);
+  }
+}
+
+interface Snapshot {
+  sources: Packed<Omit<Source, 'log'> & { log: (readonly [Millis, Failure])[] }>[];
+  targets: Packed<Omit<Target, 'sources'> & { sources: [string, Millis][] }>[];
+  owners: Packed<Millis>[];
+  inhabited: Packed<Millis>[];
+  stale: Packed<{ failures: number; first: Millis; last: Millis; told: Millis | null }>[];
+  swarm: unknown;
+  gate: unknown;
+}
+
+/** Most accounts that one source port tried. */
+function widestPort(entries: readonly (readonly [Millis, Failure])[]): number {
+  const byPort = new Map<number, Set<string>>();
+  for (const [, { name, port }] of entries) byPort.set(port, (byPort.get(port) ?? new Set()).add(name));
+  return Math.max(0, ...[...byPort.values()].map((names) => names.size));
+}
+
+/**
+ * Attack: passwords are guessed, for one account or all, at hundreds a second or one an hour, from one address or a botnet.
+ * When a guess is right the account is taken: a breach. Failures are told for each target address by itself.
+ *
+ * Innocent twins: a phone with a stale password (one account, its old address or an even pace, for hours): medium, once a
+ * day; an office of phones behind one address after an outage (many accounts, once or twice each, from many ports): nothing;
+ * a user who mistypes and then gets in. A first challenge never comes here: it is no failure.
+ */
+export default defineDetector({
+  name: 'brute-force',
+  summary: 'Password guessing, fast, slow or distributed, and the guess that succeeds',
+  parameters,
+  consumes: ['auth.failed', 'auth.succeeded'],
+  create: (p, site) => new BruteForce(p, site),
+});

@@ -1,0 +1,79 @@
+import { severityRank, type Millis, type Severity, type SourceProof, type Subject, type Transport } from '../model.ts';
+import { HOUR } from '../time.ts';
+
+/** What every detector needs to say a thing once per escalation and not once per event. */
+
+/** How gravely and at what count a story was told last. Plain, so that it can stand in a snapshot. */
+export interface Said {
+  severity: Severity | null;
+  /** count at which it is told again though it has not become graver */
+  next: number;
+}
+
+export const unsaid = (): Said => ({ severity: null, next: 0 });
+
+/**
+ * The severity at which a story is to be told now, or null when there is nothing new: it is told when it becomes graver,
+ * and again at `threshold` and each time the count has doubled since. A story never becomes milder.
+ */
+export function escalate(said: Said, severity: Severity, count: number, threshold: number): Severity | null {
+  const graver = said.severity === null || severityRank(severity) > severityRank(said.severity);
+  if (!graver && count < said.next) return null;
+  if (graver) said.severity = severity;
+  said.next = count < threshold ? threshold : count * 2;
+  return said.severity;
+}
+
+/** Stories about addresses that nobody had heard of before, told one by one up to this many in an hour. */
+const FRESH_PER_HOUR = 20;
+
+/**
+ * Holds back a flood of stories, one for each spoofed source or random number: the first twenty of an hour are told, then
+ * the 40th, the 80th and so on. What is held back is not lost: it is told when the story becomes graver.
+ */
+export class FloodGate {
+  #since: Millis = -Infinity;
+  readonly #counts: Partial<Record<Severity, number>> = {};
+
+  admits(at: Millis, severity: Severity): boolean {
+    if (at - this.#since >= HOUR) {
+      this.#since = at;
+      for (const key of Object.keys(this.#counts) as Severity[]) this.#counts[key] = 0;
+    }
+    const count = (this.#counts[severity] ?? 0) + 1;
+    this.#counts[severity] = count;
+    return count <= FRESH_PER_HOUR || Number.isInteger(Math.log2(count / FRESH_PER_HOUR));
+  }
+
+  snapshot(): unknown {
+    return { since: Number.isFinite(this.#since) ? this.#since : null, counts: { ...this.#counts } };
+  }
+
+  restore(snapshot: unknown): void {
+    const { since, counts } = snapshot as { since: Millis | null; counts: Partial<Record<Severity, number>> };
+    this.#since = since ?? -Infinity;
+    Object.assign(this.#counts, counts);
+  }
+}
+
+/** Adds a value to a short list of distinct ones, keeping at most `limit`; true if it was new. */
+export function addDistinct(list: string[], value: string, limit: number): boolean {
+  if (value === '' || list.length >= limit || list.includes(value)) return false;
+  list.push(value);
+  return true;
+}
+
+/** What carries a packet says of its source: over UDP anybody can write any source address. */
+export const proofOf = (transport: Transport | null, authenticated: boolean): SourceProof =>
+  authenticated ? 'authenticated' : transport === null || transport === 'udp' ? 'none' : 'answered';
+
+const PROOFS: readonly SourceProof[] = ['none', 'answered', 'authenticated'];
+/** The better of two proofs. */
+export const betterProof = (a: SourceProof, b: SourceProof): SourceProof =>
+  PROOFS.indexOf(a) >= PROOFS.indexOf(b) ? a : b;
+
+export const accountSubject = (value: string): Subject => ({ type: 'account', value });
+export const addressSubject = (value: string): Subject => ({ type: 'address', value });
+
+/** A copy that shares nothing: states are plain values. */
+export const copy = <T>(value: T): T => structuredClone(value);
