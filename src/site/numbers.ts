@@ -39,6 +39,10 @@ const CACHE_SIZE = 20_000;
 /** Asterisk's longest extension is 79 characters (AST_MAX_EXTENSION); a longer user part is no number. */
 const LONGEST_DIALLED = 80;
 const LONGEST_KEY = 128;
+/** A plan whose longest number has so many digits fixes no length (DE, AT). */
+const VARIABLE_PLAN = 12;
+/** Digits of a number abroad that is dialled without prefix; shorter ones are rather numbers at home. */
+const SHORTEST_BARE = 10;
 
 /** A complete number, read from what was dialled. */
 interface Reading {
@@ -48,9 +52,12 @@ interface Reading {
   readonly callingCode: string | null;
   readonly unallocated: boolean;
   readonly notes: readonly string[];
+  /** dialled as scanners and intruders do: surplus digits, an unlisted prefix, a forwarding code */
+  readonly odd: boolean;
 }
 
-const exact = (reading: Reading | null): reading is Reading =>
+/** Is this a complete number that somebody may have? */
+const exact = (reading: Reading | null): boolean =>
   reading !== null && !reading.unallocated && reading.kind !== 'invalid';
 
 /**
@@ -117,11 +124,12 @@ export class Numbers {
       const rest = form.exec(text)?.[1];
       if (rest === undefined) continue;
       const reading = this.#dial(rest);
-      if (!exact(reading)) continue;
+      if (reading === null || !exact(reading)) continue;
       const code = text.slice(0, text.indexOf(rest));
       const number = this.#describe(dialled, {
         ...reading,
         notes: [...reading.notes, `dialled after feature code ${code}`],
+        odd: true,
       });
       if (number.chargeable) return number;
     }
@@ -151,16 +159,20 @@ export class Numbers {
       const before = digits.slice(0, plus);
       const reading = this.#abroad(digits.slice(plus + 1));
       if (before === '' || before === this.#site.outside) return reading;
-      return { ...reading, notes: [...reading.notes, `behind the unlisted prefix ${before}`] };
+      return { ...reading, notes: [...reading.notes, `behind the unlisted prefix ${before}`], odd: true };
     }
     const line = this.#afterOutside(digits);
     const tries = line === null ? [digits] : [line, digits];
     const readings = tries.map((attempt) => this.#external(attempt));
     // what is not exact counts only as the PBX would read it, with the prefix for an outside line taken off
+    const [plain] = readings;
+    if (plain?.unallocated === true && this.#isAbroad(plain)) return plain;
     return (
       readings.find(exact) ??
       this.#behindUnlisted(digits) ??
-      readings[0] ??
+      this.#bare(line ?? digits) ??
+      this.#homeBehindOne(digits) ??
+      plain ??
       (line !== null && isShort(line) ? null : this.#overdialled(line ?? digits))
     );
   }
@@ -174,7 +186,11 @@ export class Numbers {
       abroad ??= reading;
     }
     if (isDearShortCode(this.#site.country, digits)) return null;
-    return this.#national(digits) ?? abroad;
+    const national = this.#national(digits);
+    // an unallocated number abroad is still a call abroad, unless it is a complete number at home behind a merely listed prefix
+    const home = exact(national) && this.#plan.idd?.test(digits) !== true;
+    if (abroad !== null && abroad.kind !== 'invalid' && !home) return abroad;
+    return national ?? abroad;
   }
 
   /** Lengths of the international prefixes that the digits may begin with: the country's own first, then the listed ones. */
@@ -217,6 +233,7 @@ export class Numbers {
       callingCode,
       unallocated: false,
       notes: [],
+      odd: false,
     };
   }
 
@@ -225,6 +242,9 @@ export class Numbers {
     const code = callingCodeOf(this.#plan.callingCode);
     if (code === null) return null;
     const national = withoutTrunk(this.#plan, digits);
+    // in a plan of many lengths almost any digits are somebody's number, but none that is dialled without its trunk prefix
+    const foreign = national === null && this.#plan.longest >= VARIABLE_PLAN ? this.#bare(digits) : null;
+    if (foreign !== null && this.#isAbroad(foreign)) return foreign;
     const bare = classify(code, digits, country);
     if (national === null && isLocalSubscriber(country, digits) && (bare === null || !DEAR_KINDS.has(bare.kind)))
       return { ...NOWHERE, kind: 'fixed', country, callingCode: code.code, notes: ['local number without area code'] };
@@ -249,7 +269,7 @@ export class Numbers {
       if (found === null) continue;
       const surplus = national.length - length;
       const notes = [`${surplus} digit${surplus === 1 ? '' : 's'} more than the number has`];
-      return { ...this.#reading(callingCode, national.slice(0, length), found.country, found.kind), notes };
+      return { ...this.#reading(callingCode, national.slice(0, length), found.country, found.kind), notes, odd: true };
     }
     return null;
   }
@@ -273,9 +293,31 @@ export class Numbers {
         readings.push(this.#reading(code.code, national ?? '', found.country, found.kind));
       for (const reading of readings)
         if (exact(reading) && reading.notes.length === 0 && this.#costs(reading, this.#isAbroad(reading)))
-          return { ...reading, notes: [`behind the unlisted prefix ${digits.slice(0, at)}`] };
+          return { ...reading, notes: [`behind the unlisted prefix ${digits.slice(0, at)}`], odd: true };
     }
     return null;
+  }
+
+  /** An E.164 number without + or prefix, as some PBXs pass numbers to their trunk: 371 26 123456. */
+  #bare(digits: string): Reading | null {
+    if (digits.length < SHORTEST_BARE || this.#abroadPrefixed(digits) || withoutTrunk(this.#plan, digits) !== null)
+      return null;
+    // 9 1 212…: much rather an unlisted outside prefix and a number at home than a number in India
+    if (this.#plan.callingCode === '1' && /^\d1[2-9]\d{9}$/.test(digits)) return null;
+    const reading = this.#abroad(digits);
+    if (!exact(reading) || reading.notes.length > 0) return null;
+    return { ...reading, notes: ['an international number dialled without its prefix'] };
+  }
+
+  /** A number at home behind one digit that the settings do not list as the prefix for an outside line. */
+  #homeBehindOne(digits: string): Reading | null {
+    if (this.#abroadPrefixed(digits)) return null;
+    const national = withoutTrunk(this.#plan, digits.slice(1));
+    const code = callingCodeOf(this.#plan.callingCode);
+    const found = national === null || code === null ? null : classify(code, national, this.#site.country);
+    if (found === null || code === null || national === null) return null;
+    const reading = this.#reading(code.code, national, found.country, found.kind);
+    return { ...reading, notes: [`behind the unlisted prefix ${digits.slice(0, 1)}`] };
   }
 
   #isAbroad(reading: Reading): boolean {
@@ -300,7 +342,7 @@ export class Numbers {
       international,
       dearShortCode: false,
       unallocated: reading.unallocated,
-      oddlyDialled: notes.length > 0,
+      oddlyDialled: reading.odd,
     });
     return {
       dialled,
@@ -342,6 +384,7 @@ const NOWHERE: Reading = {
   callingCode: null,
   unallocated: false,
   notes: [],
+  odd: false,
 };
 
 /** Kinds that cost money that matters even within the country. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getCountries, getCountryCallingCode, type CountryCode } from 'libphonenumber-js/max';
 import { Numbers, type Dialling } from '../../src/site/numbers.ts';
 import type { NumberKind } from '../../src/site/site.ts';
 
@@ -87,6 +88,7 @@ describe('dialled numbers', () => {
     ['00390612345678', 'fixed', '390612345678', 'IT', 'ic', 'an Italian number keeps its 0'],
     ['005352123456', 'mobile', '5352123456', 'CU', 'ic'],
     ['+37111111111', 'unknown', '37111111111', 'LV', 'ic', 'not allocated, and still dear if a carrier routes it'],
+    ['0037111111111', 'unknown', '37111111111', 'LV', 'ic', 'not allocated: no number in Chemnitz behind a 0 either'],
     ['+3712612345699', 'mobile', '37126123456', 'LV', 'ic', 'two digits too many do not hide it'],
     ['+999123456', 'invalid', null, null, 'i', 'no such calling code'],
     ['003712', 'invalid', null, null, 'i', 'too short'],
@@ -97,6 +99,9 @@ describe('dialled numbers', () => {
     ['900972592123456', 'mobile', '972592123456', 'IL', 'ic', 'behind an unlisted 9'],
     ['9+37126123456', 'mobile', '37126123456', 'LV', 'ic', 'behind an unlisted 9'],
     ['010330037126123456', 'mobile', '37126123456', 'LV', 'ic', 'behind a carrier prefix'],
+    ['37126123456', 'mobile', '37126123456', 'LV', 'ic', 'as some PBXs pass numbers on'],
+    ['442079460018', 'fixed', '442079460018', 'GB', 'ic', 'as some PBXs pass numbers on'],
+    ['15112345678', 'mobile', '4915112345678', 'DE', '', 'home, its 0 left out'],
     ['*21*0037126123456#', 'mobile', '37126123456', 'LV', 'ic', 'call forwarding abroad'],
     ['*7200371 26123456', 'mobile', '37126123456', 'LV', 'ic', 'call forwarding abroad'],
     ['#31#0037126123456', 'mobile', '37126123456', 'LV', 'ic', 'caller id hidden'],
@@ -159,6 +164,9 @@ describe('dialled numbers', () => {
     ['00442079460018', 'fixed', '442079460018', 'GB', 'ic'],
     ['918765551234', 'mobile', '18765551234', 'JM', 'ic', 'behind an unlisted 9'],
     ['9011442079460018', 'fixed', '442079460018', 'GB', 'ic', 'behind an unlisted 9'],
+    ['37126123456', 'mobile', '37126123456', 'LV', 'ic', 'as some PBXs pass numbers on'],
+    ['442079460018', 'fixed', '442079460018', 'GB', 'ic', 'as some PBXs pass numbers on'],
+    ['912125551234', 'fixed-or-mobile', '12125551234', 'US', '', 'not India: 9 for a line, and New York'],
     ['*6718765551234', 'mobile', '18765551234', 'JM', 'ic', 'caller id hidden'],
   ]);
   table('United States, 9 for an outside line', dialling('US', { outside: '9', internal: /^[2-8]\d{3}$/ }), [
@@ -220,6 +228,8 @@ describe('dialled numbers', () => {
     ['0590123456', 'fixed', '590590123456', 'GP', 'ic', 'overseas, dialled like home'],
     ['0037126123456', 'mobile', '37126123456', 'LV', 'ic'],
     ['42685300', 'invalid', null, null, '', 'no local numbers in a closed plan'],
+    ['37126123456', 'mobile', '37126123456', 'LV', 'ic', 'as some PBXs pass numbers on'],
+    ['142685300', 'fixed', '33142685300', 'FR', '', 'home, its 0 left out'],
   ]);
   table('France, 0 for an outside line', dialling('FR', { outside: '0' }), [
     ['0112', 'emergency', null, null, 'e'],
@@ -277,6 +287,8 @@ describe('dialled numbers', () => {
     ['113', 'emergency', null, null, 'e'],
     ['67222222', 'fixed', '37167222222', 'LV', ''],
     ['26123456', 'mobile', '37126123456', 'LV', '', 'at home it costs little'],
+    ['37126123456', 'mobile', '37126123456', 'LV', '', 'home, as some PBXs pass numbers on'],
+    ['37061234567', 'mobile', '37061234567', 'LT', 'ic', 'as some PBXs pass numbers on'],
     ['90123456', 'premium', '37190123456', 'LV', 'c'],
     ['81123456', 'shared-cost', '37181123456', 'LV', 'c'],
     ['80123456', 'toll-free', '37180123456', 'LV', ''],
@@ -289,6 +301,42 @@ describe('dialled numbers', () => {
     for (const dialled of ['19222', '919222', '112', '9112', '110'])
       assert.equal(numbers.number(dialled).kind, 'emergency', dialled);
   });
+
+  const abroad: readonly (readonly [country: string, outside: string, prefix: string])[] = [
+    ['DE', '', '00'],
+    ['DE', '0', '000'],
+    ['US', '', '011'],
+    ['US', '9', '9011'],
+    ['GB', '9', '900'],
+    ['FR', '0', '000'],
+    ['CH', '', '00'],
+    ['AU', '', '0011'],
+    ['AU', '0', '00011'],
+    ['BR', '', '0021'],
+    ['LV', '', '00'],
+    ['JP', '', '010'],
+    ['RU', '', '810'],
+    ['IT', '', '00'],
+    ['DE', '', '+'],
+    ['US', '9', '+'],
+  ];
+  for (const [country, outside, prefix] of abroad)
+    it(`${country}${outside === '' ? '' : `, outside line ${outside}`}: whatever is dialled behind ${prefix} and a foreign code is abroad`, () => {
+      const numbers = new Numbers(dialling(country, { outside }));
+      const home = getCountryCallingCode(country as CountryCode);
+      const codes = [...new Set(getCountries().map((c) => getCountryCallingCode(c)))];
+      const wrong: string[] = [];
+      let state = 11;
+      for (const code of [...codes, '870', '881', '882', '883', '979'].filter((c) => c !== home))
+        for (let n = 0; n < 60; n++) {
+          state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+          const national = String(1_000_000_000 + state).slice(1, 8 + (n % 3));
+          const number = numbers.number(prefix + code + national);
+          if (!number.international || !number.chargeable)
+            wrong.push(`${prefix} ${code} ${national} is ${number.kind}`);
+        }
+      assert.deepEqual(wrong.slice(0, 5), []);
+    });
 
   it('names places in English, and global codes by their use', () => {
     const numbers = new Numbers(dialling('DE'));
