@@ -39,20 +39,22 @@ export interface PipelineSnapshot {
 /** Shape of all snapshots; raised when any of them changes, and older ones are then not read. */
 const SNAPSHOT_VERSION = 1 + 1000 * INCIDENTS_VERSION;
 
+type Handlers = Partial<Record<EventKind, ((event: Event) => void)[]>>;
+
 export class Pipeline {
   readonly correlator: Correlator;
   readonly incidents: Incidents;
   readonly #detectors: ReadonlyMap<string, Detector>;
   readonly #amiRecords: { readonly zone: Zone } | null;
   #ticked = 0;
-  readonly #handlers: Record<EventKind, ((event: Event) => void)[]>;
+  readonly #handlers: Handlers;
 
   constructor(options: PipelineOptions) {
     const { site, changed, watch } = options;
     this.#amiRecords = options.amiRecords ? { zone: new Zone(site.timezone) } : null;
     this.incidents = new Incidents(site.networks);
     const running = new Map<string, Detector>();
-    const handlers = {} as Record<EventKind, ((event: Event) => void)[]>;
+    const handlers: Handlers = {};
     const parameters: Readonly<Record<string, unknown>> = options.detect;
     for (const definition of detectors) {
       const detector = definition.create(parameters[definition.name] as never, site) as Detector;
@@ -71,7 +73,7 @@ export class Pipeline {
     this.#handlers = handlers;
     this.correlator = new Correlator(site, { live: options.live }, (event) => {
       watch?.(event);
-      const interested = this.#handlers[event.kind] as ((event: Event) => void)[] | undefined;
+      const interested = this.#handlers[event.kind];
       if (interested !== undefined) for (const handle of interested) handle(event);
     });
   }

@@ -17,7 +17,7 @@ export default function ack(args: readonly string[], options: AckOptions & Globa
     for (const id of ids) {
       store.acknowledge(id, { who: options.by ?? userInfo().username, note: options.note ?? '' });
       if (output.json) output.object({ incident: id, acknowledged: true });
-      else output.note(`${id}: acknowledged`);
+      else output.result(`${id}: acknowledged`);
     }
     return EXIT.done;
   } finally {

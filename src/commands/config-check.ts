@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parseListen } from '../collect/hep.ts';
 import { readSecret, type Config } from '../config.ts';
 import { ConfigError, messageOf, RingfenceError, type ConfigProblem } from '../errors.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
@@ -23,6 +24,13 @@ export function filesOf(config: Config): ConfigProblem[] {
   const { hep } = settings;
   const password = hep?.password_file;
   if (password !== undefined) attempt('hep.password_file', () => readSecret(password, directory, 'hep.password_file'));
+  for (const [index, listen] of (hep?.listen ?? []).entries()) {
+    const path = `hep.listen.${index}`;
+    if (parseListen(listen) === null)
+      problems.push({ path, message: `"${listen}" is no address to listen on`, help: 'like "udp:127.0.0.1:9060"' });
+    else if (listen.startsWith('tls:') && (hep?.cert_file === undefined || hep.key_file === undefined))
+      problems.push({ path, message: `${listen} needs a certificate and a key`, help: 'cert_file and key_file' });
+  }
   for (const [path, file] of [
     ['hep.cert_file', hep?.cert_file],
     ['hep.key_file', hep?.key_file],

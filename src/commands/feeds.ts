@@ -12,6 +12,7 @@ import type { Site } from '../site/index.ts';
 import type { FilePosition } from '../store/index.ts';
 import { Zone } from '../time.ts';
 import { amiEventTime } from '../wire/ami.ts';
+import { withContactDetails } from '../pbx/contact-details.ts';
 
 /** What the feeds feed; a reload of the settings puts another pipeline and site in their place. */
 export interface Target {
@@ -112,7 +113,7 @@ export function startAmi(context: FeedsContext, secret: string | null, up: () =>
   const { ami } = config.settings.asterisk;
   if (ami === undefined || secret === null) return null;
   const ca = ami.ca_file === undefined ? undefined : readFileSync(resolve(config.directory, ami.ca_file), 'utf8');
-  return keepAmi(
+  const keeper = keepAmi(
     {
       host: ami.host,
       port: ami.port,
@@ -123,7 +124,10 @@ export function startAmi(context: FeedsContext, secret: string | null, up: () =>
     {
       event: (event, arrival) => {
         counters.add('ami.events');
-        target.pipeline.ami(event, amiEventTime(event) ?? arrival, arrival);
+        const seenAt = amiEventTime(event) ?? arrival;
+        const { session } = keeper;
+        if (event.name !== 'ContactStatus' || session === null) target.pipeline.ami(event, seenAt, arrival);
+        else void withContactDetails(session, event).then((whole) => target.pipeline.ami(whole, seenAt, Date.now()));
       },
       changed: (change) => {
         if (change.kind === 'down') target.pipeline.correlator.pbx('down', change.at);
@@ -150,4 +154,5 @@ export function startAmi(context: FeedsContext, secret: string | null, up: () =>
     },
     log,
   );
+  return keeper;
 }

@@ -23,34 +23,44 @@ export interface Output {
   note(text: string): void;
   /** what must be said even with --quiet */
   warn(text: string): void;
+  /** What to do when the reader of stdout has gone (`| head`). Without it the program ends quietly. */
+  onGone(then: () => void): void;
 }
 
-/** Writes all of it, however slowly a pipe takes it; a reader that went away (`| head`) ends the program quietly. */
-function write(fd: 1 | 2, text: string): void {
+/** Writes all of it, however slowly a pipe takes it. @returns false: whoever read it has gone */
+function write(fd: 1 | 2, text: string): boolean {
   let rest = Buffer.from(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') process.exit(EXIT.done);
+      if (code === 'EPIPE') return false;
       if (code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+  return true;
 }
 
 export function createOutput(options: GlobalOptions): Output {
   const json = options.format === 'json';
+  let gone: () => void = () => process.exit(EXIT.done);
+  const tell = (text: string): void => {
+    if (!write(1, `${text}\n`)) gone();
+  };
   return {
     json,
-    color: !json && process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
-    result: (text) => write(1, `${text}\n`),
-    object: (value) => write(1, `${JSON.stringify(value)}\n`),
+    // https://no-color.org: set and not empty
+    color: !json && process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
+    result: tell,
+    object: (value) => tell(JSON.stringify(value)),
+    // nobody may read stderr: that is no reason to end
     note: (text) => {
       if (!options.quiet) write(2, `${text}\n`);
     },
-    warn: (text) => write(2, `${text}\n`),
+    warn: (text) => void write(2, `${text}\n`),
+    onGone: (then) => (gone = then),
   };
 }
 

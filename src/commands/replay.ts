@@ -1,35 +1,16 @@
 import { readRecordings } from '../collect/recordings.ts';
-import type { Alert, Severity } from '../model.ts';
-import { severityRank } from '../model.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { Change } from '../respond/incidents.ts';
 import { Zone } from '../time.ts';
-import { alertLine, en, explain } from '../words/index.ts';
-import { EXIT, type GlobalOptions, type Output } from './output.ts';
+import { en, explain } from '../words/index.ts';
+import type { GlobalOptions, Output } from './output.ts';
 import { readConfig, siteOf } from './site.ts';
 import { Stories } from './stories.ts';
 import { rulesOf, textOptions } from './text.ts';
-
-export interface FailOn {
-  readonly failOn: Severity | 'never';
-}
-
-/** Exit status of what was found: 1 when something is as grave as --fail-on, else 0. */
-export const statusOf = (stories: Stories, failOn: FailOn['failOn']): number =>
-  failOn !== 'never' && stories.all().some(({ incident }) => severityRank(incident.severity) >= severityRank(failOn))
-    ? EXIT.found
-    : EXIT.done;
+import { alertPrinter, statusOf, type FailOn } from './verdict.ts';
 
 /** Call records in a file of their own are those of the AMI events recorded beside it. */
 const isRecordFile = (file: string): boolean => file.endsWith('.csv');
-
-/** Prints alert lines as people or scripts want them. */
-export function alertPrinter(output: Output, text: ReturnType<typeof textOptions>): (alert: Alert) => void {
-  return (alert) => {
-    if (output.json) output.object(alert);
-    else output.result(alertLine(alert, text));
-  };
-}
 
 /** `ringfence replay FILE…`: recordings judged on their own clock; no store, no PBX. */
 export default async function replay(

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig, type Config } from '../config.ts';
 import { Counters } from '../counters.ts';
-import { ConfigError, messageOf, RingfenceError } from '../errors.ts';
+import { messageOf, RingfenceError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
+import type { Event } from '../model.ts';
 import { Pipeline } from '../pipeline.ts';
 import { Recorder } from '../respond/recorder.ts';
 import type { Site } from '../site/index.ts';
@@ -13,7 +15,7 @@ import { readSecrets, startAmi, startCdr, startHep, type Target } from './feeds.
 import { lockStore } from './lock.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
-import { alertPrinter } from './replay.ts';
+import { alertPrinter } from './verdict.ts';
 import { readConfig, siteOf } from './site.ts';
 import { textOptions } from './text.ts';
 
@@ -47,26 +49,29 @@ export default async function run(
   const lock = lockStore(store.path, cdr === undefined ? null : resolve(config.directory, cdr.path));
   try {
     const daemon = new Daemon(config, site, store, counters, log, output);
-    const ended = endSignal(options.for);
+    const ended = endSignal(options.for, output);
+    process.on('SIGHUP', () => daemon.reload(options.config ?? config.file ?? undefined));
     await daemon.start(secrets);
-    process.on('SIGHUP', () => daemon.reload(options.config));
     const why = await ended;
     log.info(`ending: ${why}`);
-    await daemon.stop();
-    return EXIT.done;
+    return (await daemon.stop()) ? EXIT.done : EXIT.failed;
   } finally {
     store.close();
     lock.release();
   }
 }
 
-/** Resolves when somebody wants the daemon to end. */
-function endSignal(after: number | undefined): Promise<string> {
+/** Resolves when somebody wants the daemon to end, or nobody reads its alerts any more (`ringfence run | head`). */
+function endSignal(after: number | undefined, output: Output): Promise<string> {
   return new Promise((end) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(signal));
-    if (after !== undefined) setTimeout(() => end('the time of --for is over'), after);
+    if (after !== undefined) setTimeout(() => end('the time of --for is over'), after).unref();
+    output.onGone(() => end('nobody reads stdout any more'));
   });
 }
+
+/** Feeds get this long to close; what they still hold is with their senders. */
+const CLOSE_WITHIN = 3 * SECOND;
 
 class Daemon {
   readonly #config: Config;
@@ -102,7 +107,11 @@ class Daemon {
   #pipeline({ settings }: Config, site: Site): Pipeline {
     const amiRecords = settings.asterisk.cdr === undefined;
     const changed = this.#recorder.take.bind(this.#recorder);
-    return new Pipeline({ live: true, detect: settings.detect, site, amiRecords, changed });
+    // a quiet night writes no snapshots
+    const watch = ({ kind }: Event): void => {
+      if (kind !== 'tick') this.#recorder.touched();
+    };
+    return new Pipeline({ live: true, detect: settings.detect, site, amiRecords, changed, watch });
   }
 
   async start(secrets: ReturnType<typeof readSecrets>): Promise<void> {
@@ -124,11 +133,7 @@ class Daemon {
     const ami = startAmi(context, secrets.ami, () => this.#becomeReady());
     this.#feeds = { hep, cdr, ami };
     this.#every(TICK, () => this.#target.pipeline.correlator.tick(Date.now()));
-    this.#every(SECOND, () => {
-      // without call records the snapshot is all that there is to keep
-      this.#recorder.touched();
-      this.#recorder.tick(Date.now());
-    });
+    this.#every(SECOND, () => this.#recorder.tick(Date.now()));
     this.#every(MINUTE, () =>
       this.#log.info({ counts: this.#counters.all(), held: this.#target.pipeline.sizes() }, 'still watching'),
     );
@@ -179,21 +184,24 @@ class Daemon {
       this.#target.site = site;
       this.#target.pipeline = pipeline;
       this.#log.info('the settings were read again');
+      for (const warning of config.warnings) this.#log.warn(warning);
       if (feeds(config.settings) !== feeds(this.#config.settings))
         this.#log.warn('[asterisk], [hep] or [store] changed: that takes effect at the next start of ringfence');
     } catch (error) {
       if (!(error instanceof RingfenceError)) throw error;
-      const what = error instanceof ConfigError ? error.message : `${error.code}: ${error.message}`;
-      this.#log.error(`the settings were not taken, the old ones stand: ${what}`);
+      this.#log.error({ code: error.code }, `the settings were not taken, the old ones stand: ${error.message}`);
     }
   }
 
-  async stop(): Promise<void> {
+  /** @returns false: the store could not take everything */
+  async stop(): Promise<boolean> {
     for (const timer of this.#timers) clearInterval(timer);
-    await Promise.all([this.#feeds?.hep?.close(), this.#feeds?.ami?.close()]);
+    const closed = Promise.all([this.#feeds?.hep?.close(), this.#feeds?.ami?.close()]);
+    await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#feeds?.cdr?.close();
-    if (!this.#recorder.flush(true))
-      this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
+    const stored = this.#recorder.close();
+    if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
     this.#log.info({ counts: this.#counters.all() }, 'ended');
+    return stored;
   }
 }

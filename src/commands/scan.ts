@@ -10,7 +10,7 @@ import { en } from '../words/index.ts';
 import { daemonOf } from './lock.ts';
 import { storeOf } from './open-store.ts';
 import type { GlobalOptions, Output } from './output.ts';
-import { alertPrinter, statusOf, type FailOn } from './replay.ts';
+import { alertPrinter, statusOf, type FailOn } from './verdict.ts';
 import { readConfig, siteOf } from './site.ts';
 import { Stories } from './stories.ts';
 import { textOptions } from './text.ts';
@@ -77,7 +77,7 @@ export default function scan(_args: readonly string[], options: ScanOptions & Gl
       recorder.reached(batch.position);
       recorder.tick(now);
     }
-    if (!recorder.flush(true))
+    if (!recorder.close())
       throw new RingfenceError(
         'store-full',
         'the store could not take what was found; nothing of it is lost: scan again when there is room',

@@ -174,6 +174,8 @@ export class ManagerEvents {
     if (this.#context.site.networks.isTrunk(account)) return; // a static contact, qualified
     const by = this.#recent(account);
     if (by !== null) this.#maybeRefresh = this.#maybeRefresh.filter((pending) => pending !== by);
+    const until = Number(event.get('RegExpire') ?? NaN) * 1000;
+    const left = Math.round((until - this.#context.clock.now) / 1000);
     this.#registrations.accept({
       feed: 'ami',
       seenAt,
@@ -182,10 +184,10 @@ export class ManagerEvents {
       source: by?.source ?? null,
       sourcePort: by?.sourcePort ?? 0,
       transport: by?.transport ?? 'udp',
-      userAgent: '',
-      callId: by?.callId ?? '',
+      userAgent: event.get('UserAgent') ?? '',
+      callId: event.get('CallID') ?? by?.callId ?? '',
       authUser: null,
-      requested: [{ uri, expires: null, instance: '' }],
+      requested: [{ uri, expires: left > 0 ? left : null, instance: '' }],
       listed: null,
       expires: DEFAULT_EXPIRES,
     });
