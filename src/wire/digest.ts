@@ -1,5 +1,5 @@
 import { skipQuoted } from './sip-address.ts';
-import { decodeUser, isBlank, skipBlanks, spells, textOf, unquote } from './sip-text.ts';
+import { decodeUser, isBlank, skipBlanks, spells, textOf, unquote, WordTable } from './sip-text.ts';
 
 /** Digest credentials of a request (RFC 3261 section 22, RFC 8760, RFC 7616). Texts are '' where a part is missing. */
 export interface Credentials {
@@ -29,7 +29,7 @@ export interface Challenge {
   readonly algorithm: string;
 }
 
-const CREDENTIAL_FIELDS = [
+const CREDENTIAL_FIELDS = new WordTable([
   'username',
   'realm',
   'nonce',
@@ -40,8 +40,8 @@ const CREDENTIAL_FIELDS = [
   'qop',
   'algorithm',
   'username*',
-] as const;
-const CHALLENGE_FIELDS = ['realm', 'nonce', 'stale', 'algorithm'] as const;
+]);
+const CHALLENGE_FIELDS = new WordTable(['realm', 'nonce', 'stale', 'algorithm']);
 
 const EQUALS = 61;
 const COMMA = 44;
@@ -93,12 +93,9 @@ class Pairs {
     return true;
   }
 
-  /** Index of the pair's name among these lower-case words, -1 for another one. */
-  among(words: readonly string[]): number {
-    for (let k = 0; k < words.length; k++) {
-      if (spells(this.#bytes, this.#nameStart, this.#nameEnd, words[k] ?? '')) return k;
-    }
-    return -1;
+  /** Index of the pair's name in a table, -1 for another one. */
+  in(names: WordTable): number {
+    return names.find(this.#bytes, this.#nameStart, this.#nameEnd);
   }
 
   get value(): string {
@@ -132,11 +129,11 @@ export function scanCredentials(
   const values = ['', '', '', '', '', '', '', '', '', ''];
   const pairs = new Pairs(bytes, from, end, plain);
   while (pairs.next()) {
-    const field = pairs.among(CREDENTIAL_FIELDS);
+    const field = pairs.in(CREDENTIAL_FIELDS);
     if (field >= 0) values[field] = pairs.value;
   }
-  const [username = '', realm = '', nonce = '', uri = '', response = '', nc = ''] = values;
-  const [cnonce = '', qop = '', algorithm = '', extended = ''] = values.slice(6);
+  const [username = '', realm = '', nonce = '', uri = '', response = '', nc = '', ...others] = values;
+  const [cnonce = '', qop = '', algorithm = '', extended = ''] = others;
   return {
     scheme: 'Digest',
     username: extended === '' ? username : extendedValue(extended),
@@ -159,7 +156,7 @@ export function scanChallenge(bytes: Buffer, start: number, end: number, plain: 
   const values = ['', '', '', ''];
   const pairs = new Pairs(bytes, from, end, plain);
   while (pairs.next()) {
-    const field = pairs.among(CHALLENGE_FIELDS);
+    const field = pairs.in(CHALLENGE_FIELDS);
     if (field >= 0) values[field] = pairs.value;
   }
   const [realm = '', nonce = '', stale = '', algorithm = ''] = values;

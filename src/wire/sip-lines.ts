@@ -1,4 +1,4 @@
-import { isBlank, spells } from './sip-text.ts';
+import { isBlank, WordTable } from './sip-text.ts';
 
 /**
  * Header lines of a SIP message (RFC 3261 section 7.3) as offsets, found in one pass over the bytes.
@@ -92,23 +92,14 @@ export function headerName(name: string): HeaderName {
   return NAMES.get(long) ?? { long, compact: '', index: -1 };
 }
 
-// One candidate for each length and last letter (the noted names differ in these), and for each compact letter.
 const LETTERS = Int8Array.from({ length: 256 }, (_, c) => {
   const long = COMPACT[String.fromCharCode(c).toLowerCase()];
   return long === undefined ? -1 : NOTED.indexOf(long);
 });
-const MOST_LENGTH = 19;
-const bucket = (length: number, last: number): number => length * 32 + (last & 31);
-const CANDIDATES = new Int8Array((MOST_LENGTH + 1) * 32).fill(-1);
-NOTED.forEach((name, index) => (CANDIDATES[bucket(name.length, name.charCodeAt(name.length - 1))] = index));
+const WORDS = new WordTable(NOTED);
 
-function notedIndex(bytes: Buffer, start: number, end: number): number {
-  const length = end - start;
-  if (length === 1) return LETTERS[bytes[start] ?? 0] ?? -1;
-  if (length > MOST_LENGTH) return -1;
-  const index = CANDIDATES[bucket(length, bytes[end - 1] ?? 0)] ?? -1;
-  return index >= 0 && spells(bytes, start, end, NOTED[index] ?? '') ? index : -1;
-}
+const notedIndex = (bytes: Buffer, start: number, end: number): number =>
+  end - start === 1 ? (LETTERS[bytes[start] ?? 0] ?? -1) : WORDS.find(bytes, start, end);
 
 /** Headers end here at the latest: Asterisk takes no larger SIP message, and offsets stay small. */
 export const MOST_HEADER_BYTES = 65_535;

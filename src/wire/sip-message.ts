@@ -4,7 +4,7 @@ import { HEADER, HeaderLines, headerName, type HeaderName } from './sip-lines.ts
 import type { StartLine } from './sip-start-line.ts';
 import { secondsOf, skipBlanks, textOf, trimEnd, userOf } from './sip-text.ts';
 import { scanContact, type Contact } from './sip-uri.ts';
-import { scanVia, transportOf, viaOf, type Via, type ViaSpan } from './sip-via.ts';
+import { branchOf, scanVia, transportOf, viaOf, type Via, type ViaSpan } from './sip-via.ts';
 
 /** Values of one header that are looked at: what no message of a phone, a PBX or a proxy comes near. */
 const MOST_VALUES = 1_000;
@@ -36,65 +36,83 @@ export interface Scanned {
  * drops such a message).
  */
 export class SipMessage {
-  readonly isRequest: boolean;
-  /** Method of a request: a known one in capitals, else as sent; '' for a response. */
-  readonly method: string;
-  /** Status code 100 to 699, 0 for a request. */
-  readonly status: number;
   /** 0 to 2^32-1 */
   readonly cseq: number;
   readonly cseqMethod: string;
   /** null: not given */
   readonly contentLength: number | null;
-  /** Is the body shorter than Content-Length? A datagram that was cut, or a lie. */
-  readonly truncated: boolean;
-  readonly #scanned: Scanned;
+  readonly #bytes: Buffer;
+  readonly #start: StartLine;
+  readonly #spans: readonly number[];
+  readonly #repeated: number;
+  readonly #plain: boolean;
+  readonly #body: number;
   #from: AddressSpan | null = null;
   #fromUri: UriSpan | null = null;
   #to: AddressSpan | null = null;
   #toUri: UriSpan | null = null;
   #request: UriSpan | null = null;
-  #via: ViaSpan | null | undefined = undefined;
 
   /** For `parseSip`. */
   constructor(scanned: Scanned) {
-    this.#scanned = scanned;
-    this.isRequest = scanned.start.status === 0;
-    this.method = scanned.start.method;
-    this.status = scanned.start.status;
     this.cseq = scanned.cseq;
     this.cseqMethod = scanned.cseqMethod;
     this.contentLength = scanned.contentLength;
-    this.truncated = scanned.contentLength !== null && scanned.contentLength > scanned.bytes.length - scanned.body;
+    this.#bytes = scanned.bytes;
+    this.#start = scanned.start;
+    this.#spans = scanned.spans;
+    this.#repeated = scanned.repeated;
+    this.#plain = scanned.plain;
+    this.#body = scanned.body;
+  }
+
+  get isRequest(): boolean {
+    return this.#start.status === 0;
+  }
+
+  /** Method of a request: a known one in capitals, else as sent; '' for a response. */
+  get method(): string {
+    return this.#start.method;
+  }
+
+  /** Status code 100 to 699, 0 for a request. */
+  get status(): number {
+    return this.#start.status;
+  }
+
+  /** Is the body shorter than Content-Length? A datagram that was cut, or a lie. */
+  get truncated(): boolean {
+    return this.contentLength !== null && this.contentLength > this.#bytes.length - this.#body;
   }
 
   /** Request URI as sent, '' for a response. */
   get requestUri(): string {
-    const { bytes, start } = this.#scanned;
-    return this.isRequest ? textOf(bytes, start.start, start.end) : '';
+    return this.isRequest ? textOf(this.#bytes, this.#start.start, this.#start.end) : '';
   }
 
   /** User of the request URI, percent-decoded; of a tel: URI the number; '' if none. */
   get requestUser(): string {
     const uri = this.#requestSpan();
-    return userOf(this.#scanned.bytes, uri.userStart, uri.userEnd);
+    return userOf(this.#bytes, uri.userStart, uri.userEnd);
   }
 
   /** Host of the request URI, lower case, an IPv6 reference without its brackets; '' if none. */
   get requestHost(): string {
     const uri = this.#requestSpan();
-    return hostOf(this.#scanned.bytes, uri.hostStart, uri.hostEnd);
+    return hostOf(this.#bytes, uri.hostStart, uri.hostEnd);
   }
 
   #requestSpan(): UriSpan {
-    const { bytes, start } = this.#scanned;
-    return (this.#request ??= scanUri(bytes, this.isRequest ? start.start : start.end, start.end));
+    return (this.#request ??= scanUri(
+      this.#bytes,
+      this.isRequest ? this.#start.start : this.#start.end,
+      this.#start.end,
+    ));
   }
 
   /** Reason phrase of a response, '' for a request. */
   get reason(): string {
-    const { bytes, start } = this.#scanned;
-    return this.isRequest ? '' : textOf(bytes, start.start, start.end);
+    return this.isRequest ? '' : textOf(this.#bytes, this.#start.start, this.#start.end);
   }
 
   get callId(): string {
@@ -104,12 +122,12 @@ export class SipMessage {
   /** User of From, percent-decoded; of a tel: URI the number; '' if none. */
   get fromUser(): string {
     const uri = this.#fromUriSpan();
-    return userOf(this.#scanned.bytes, uri.userStart, uri.userEnd, this.#scanned.plain);
+    return userOf(this.#bytes, uri.userStart, uri.userEnd, this.#plain);
   }
 
   get fromHost(): string {
     const uri = this.#fromUriSpan();
-    return hostOf(this.#scanned.bytes, uri.hostStart, uri.hostEnd, this.#scanned.plain);
+    return hostOf(this.#bytes, uri.hostStart, uri.hostEnd, this.#plain);
   }
 
   get fromTag(): string {
@@ -118,18 +136,18 @@ export class SipMessage {
 
   #fromUriSpan(): UriSpan {
     const address = (this.#from ??= this.#address(HEADER.from));
-    return (this.#fromUri ??= scanUri(this.#scanned.bytes, address.uriStart, address.uriEnd));
+    return (this.#fromUri ??= scanUri(this.#bytes, address.uriStart, address.uriEnd));
   }
 
   /** User of To, percent-decoded; of a tel: URI the number; '' if none. */
   get toUser(): string {
     const uri = this.#toUriSpan();
-    return userOf(this.#scanned.bytes, uri.userStart, uri.userEnd, this.#scanned.plain);
+    return userOf(this.#bytes, uri.userStart, uri.userEnd, this.#plain);
   }
 
   get toHost(): string {
     const uri = this.#toUriSpan();
-    return hostOf(this.#scanned.bytes, uri.hostStart, uri.hostEnd, this.#scanned.plain);
+    return hostOf(this.#bytes, uri.hostStart, uri.hostEnd, this.#plain);
   }
 
   get toTag(): string {
@@ -138,49 +156,41 @@ export class SipMessage {
 
   #toUriSpan(): UriSpan {
     const address = (this.#to ??= this.#address(HEADER.to));
-    return (this.#toUri ??= scanUri(this.#scanned.bytes, address.uriStart, address.uriEnd));
+    return (this.#toUri ??= scanUri(this.#bytes, address.uriStart, address.uriEnd));
   }
 
   #address(header: number): AddressSpan {
-    const { bytes, spans } = this.#scanned;
-    return scanAddress(bytes, spans[2 * header] ?? 0, spans[2 * header + 1] ?? 0);
+    return scanAddress(this.#bytes, this.#at(header), this.#endOf(header));
   }
 
   #tag(address: AddressSpan): string {
-    const { bytes, plain } = this.#scanned;
-    return parameterOf(bytes, address.parametersStart, address.end, 'tag', plain) ?? '';
+    return parameterOf(this.#bytes, address.parametersStart, address.end, 'tag', this.#plain) ?? '';
   }
 
   /** The topmost Via; null when it is junk. */
   get via(): Via | null {
-    const { bytes, spans, plain } = this.#scanned;
-    return viaOf(bytes, spans[2 * HEADER.via] ?? 0, spans[2 * HEADER.via + 1] ?? 0, plain);
+    return viaOf(this.#bytes, this.#at(HEADER.via), this.#endOf(HEADER.via), this.#plain);
   }
 
   #viaSpan(): ViaSpan | null {
-    if (this.#via === undefined) {
-      const { bytes, spans } = this.#scanned;
-      this.#via = scanVia(bytes, spans[2 * HEADER.via] ?? 0, spans[2 * HEADER.via + 1] ?? 0);
-    }
-    return this.#via;
+    return scanVia(this.#bytes, this.#at(HEADER.via), this.#endOf(HEADER.via));
   }
 
   #viaParameter(name: string): string | null {
     const via = this.#viaSpan();
     if (via === null) return null;
-    const { bytes, spans, plain } = this.#scanned;
-    return parameterOf(bytes, via.parametersStart, spans[2 * HEADER.via + 1] ?? 0, name, plain);
+    return parameterOf(this.#bytes, via.parametersStart, this.#endOf(HEADER.via), name, this.#plain);
   }
 
   /** Branch of the topmost Via, '' if none. */
   get branch(): string {
-    return this.#viaParameter('branch') ?? '';
+    return branchOf(this.#bytes, this.#at(HEADER.via), this.#endOf(HEADER.via), this.#plain);
   }
 
   /** Host of the topmost Via as its sender claims it, lower case; '' if the Via is junk. */
   get sentBy(): string {
     const via = this.#viaSpan();
-    return via === null ? '' : hostOf(this.#scanned.bytes, via.hostStart, via.hostEnd, this.#scanned.plain);
+    return via === null ? '' : hostOf(this.#bytes, via.hostStart, via.hostEnd, this.#plain);
   }
 
   /** 0: not given */
@@ -191,7 +201,7 @@ export class SipMessage {
   /** Transport of the topmost Via in capitals. */
   get viaTransport(): string {
     const via = this.#viaSpan();
-    return via === null ? '' : transportOf(this.#scanned.bytes, via.transportStart, via.transportEnd);
+    return via === null ? '' : transportOf(this.#bytes, via.transportStart, via.transportEnd);
   }
 
   /** null: no such parameter */
@@ -222,8 +232,10 @@ export class SipMessage {
 
   /** The body: as much as Content-Length says, or all that came if it says nothing or more. A view, no copy. */
   get body(): Buffer {
-    const { bytes, body } = this.#scanned;
-    return bytes.subarray(body, this.contentLength === null ? bytes.length : body + this.contentLength);
+    return this.#bytes.subarray(
+      this.#body,
+      this.contentLength === null ? this.#bytes.length : this.#body + this.contentLength,
+    );
   }
 
   /** First line of a header by its long or compact name, in any case; unfolded and trimmed; null if there is none. */
@@ -233,28 +245,25 @@ export class SipMessage {
       return this.#has(wanted) ? this.#first(wanted.index) : null;
     }
     const line = this.#lines(wanted)[0];
-    return line === undefined ? null : textOf(this.#scanned.bytes, line[0], line[1]);
+    return line === undefined ? null : textOf(this.#bytes, line[0], line[1]);
   }
 
   /** Every line of a header, in order, not split at commas. */
   headers(name: string): string[] {
-    const { bytes } = this.#scanned;
-    return this.#lines(headerName(name)).map(([start, end]) => textOf(bytes, start, end));
+    return this.#lines(headerName(name)).map(([start, end]) => textOf(this.#bytes, start, end));
   }
 
   /** Every value of a header, split at commas outside quotes and angle brackets; empty values left out, 1,000 at most. */
   values(name: string): string[] {
-    const { bytes } = this.#scanned;
-    return this.#values(headerName(name)).map(([start, end]) => textOf(bytes, start, end));
+    return this.#values(headerName(name)).map(([start, end]) => textOf(this.#bytes, start, end));
   }
 
   /** The Contact values, 1,000 at most; `*` for the one that stands for all bindings (RFC 3261 section 10.2.2). */
   contacts(): Contact[] | '*' {
-    const { bytes } = this.#scanned;
     const all: Contact[] = [];
     for (const [start, end] of this.#values(CONTACT)) {
-      if (all.length === 0 && end - start === 1 && bytes[start] === 42) return '*';
-      all.push(scanContact(bytes, start, end));
+      if (all.length === 0 && end - start === 1 && this.#bytes[start] === 42) return '*';
+      all.push(scanContact(this.#bytes, start, end));
     }
     return all;
   }
@@ -270,13 +279,12 @@ export class SipMessage {
   }
 
   #credentials(most: number): Credentials[] {
-    const { bytes, plain } = this.#scanned;
     const all: Credentials[] = [];
     for (const name of CREDENTIALS) {
       if (!this.#has(name)) continue;
       const header = name.index === HEADER.authorization ? 'authorization' : 'proxy-authorization';
       for (const [start, end] of this.#lines(name)) {
-        const credentials = scanCredentials(bytes, start, end, plain, header);
+        const credentials = scanCredentials(this.#bytes, start, end, this.#plain, header);
         if (credentials !== null) all.push(credentials);
         if (all.length >= most) return all;
       }
@@ -286,51 +294,56 @@ export class SipMessage {
 
   /** The first Digest challenge of WWW-Authenticate, else of Proxy-Authenticate; null without any. */
   challenge(): Challenge | null {
-    const { bytes, plain } = this.#scanned;
     for (const name of CHALLENGES) {
       if (!this.#has(name)) continue;
       for (const [start, end] of this.#lines(name)) {
-        const challenge = scanChallenge(bytes, start, end, plain);
+        const challenge = scanChallenge(this.#bytes, start, end, this.#plain);
         if (challenge !== null) return challenge;
       }
     }
     return null;
   }
 
+  /** Where the value of the first line of a header begins, 0 if there is none. */
+  #at(header: number): number {
+    return this.#spans[2 * header] ?? 0;
+  }
+
+  #endOf(header: number): number {
+    return this.#spans[2 * header + 1] ?? 0;
+  }
+
   #has(name: HeaderName): boolean {
-    return (this.#scanned.spans[2 * name.index] ?? 0) > 0;
+    return this.#at(name.index) > 0;
   }
 
   /** Text of the first line of a header in the offset table. */
   #first(header: number): string {
-    const { bytes, spans, plain } = this.#scanned;
-    return textOf(bytes, spans[2 * header] ?? 0, spans[2 * header + 1] ?? 0, plain);
+    return textOf(this.#bytes, this.#at(header), this.#endOf(header), this.#plain);
   }
 
   /** Trimmed ranges of the lines of a header, 1,000 at most. */
   #lines(name: HeaderName): (readonly [number, number])[] {
-    const { bytes, spans, repeated, start } = this.#scanned;
-    if (name.index >= 0 && (repeated & (1 << name.index)) === 0) {
-      return this.#has(name) ? [[spans[2 * name.index] ?? 0, spans[2 * name.index + 1] ?? 0]] : [];
+    if (name.index >= 0 && (this.#repeated & (1 << name.index)) === 0) {
+      return this.#has(name) ? [[this.#at(name.index), this.#endOf(name.index)]] : [];
     }
     const found: (readonly [number, number])[] = [];
-    const lines = new HeaderLines(bytes, start.next);
+    const lines = new HeaderLines(this.#bytes, this.#start.next);
     while (found.length < MOST_VALUES && lines.next()) {
-      if (!isNamed(bytes, lines, name)) continue;
-      const valueStart = skipBlanks(bytes, lines.valueStart, lines.valueEnd);
-      found.push([valueStart, trimEnd(bytes, valueStart, lines.valueEnd)]);
+      if (!isNamed(this.#bytes, lines, name)) continue;
+      const valueStart = skipBlanks(this.#bytes, lines.valueStart, lines.valueEnd);
+      found.push([valueStart, trimEnd(this.#bytes, valueStart, lines.valueEnd)]);
     }
     return found;
   }
 
   #values(name: HeaderName): (readonly [number, number])[] {
-    const { bytes } = this.#scanned;
     const found: (readonly [number, number])[] = [];
     for (const [from, to] of this.#lines(name)) {
       for (let i = from; i < to;) {
-        const stop = valueStop(bytes, i, to);
-        const start = skipBlanks(bytes, i, stop);
-        const end = trimEnd(bytes, start, stop);
+        const stop = valueStop(this.#bytes, i, to);
+        const start = skipBlanks(this.#bytes, i, stop);
+        const end = trimEnd(this.#bytes, start, stop);
         if (end > start) found.push([start, end]);
         if (found.length >= MOST_VALUES) return found;
         i = stop + 1;

@@ -117,6 +117,36 @@ export function spells(bytes: Buffer, start: number, end: number, word: string):
   return true;
 }
 
+/** Looks up which of a few lower-case words a range spells, in any case: at most one of them needs comparing. */
+export class WordTable {
+  readonly #words: readonly string[];
+  readonly #candidates: Int8Array;
+  readonly #longest: number;
+
+  /** `words` must differ in length or in first and last letter; a clash is a mistake in the program. */
+  constructor(words: readonly string[]) {
+    this.#words = words;
+    this.#longest = Math.max(...words.map((word) => word.length));
+    this.#candidates = new Int8Array((this.#longest + 1) * 64).fill(-1);
+    words.forEach((word, index) => {
+      const at = bucketOf(word.length, word.charCodeAt(0), word.charCodeAt(word.length - 1));
+      if ((this.#candidates[at] ?? -1) >= 0) throw new Error(`two words in one place of the table: ${word}`);
+      this.#candidates[at] = index;
+    });
+  }
+
+  /** Index of the word, -1 for every other one. */
+  find(bytes: Buffer, start: number, end: number): number {
+    const length = end - start;
+    if (length < 1 || length > this.#longest) return -1;
+    const index = this.#candidates[bucketOf(length, bytes[start] ?? 0, bytes[end - 1] ?? 0)] ?? -1;
+    return index >= 0 && spells(bytes, start, end, this.#words[index] ?? '') ? index : -1;
+  }
+}
+
+const bucketOf = (length: number, first: number, last: number): number =>
+  length * 64 + (((first | 32) + (last | 32)) & 63);
+
 /** The number that the digits of a range spell, -1 for anything else or for more than `most`. */
 export function numberOf(bytes: Buffer, start: number, end: number, most: number): number {
   if (start >= end) return -1;

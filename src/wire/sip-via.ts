@@ -69,6 +69,17 @@ export function scanVia(bytes: Buffer, start: number, end: number): ViaSpan | nu
   };
 }
 
+/**
+ * Branch of the first Via value between `start` and `end`, '' if none. What every message is asked for: the rest of the value is
+ * not read, and may be junk.
+ */
+export function branchOf(bytes: Buffer, start: number, end: number, plain: boolean): string {
+  let i = start;
+  let c: number | undefined;
+  while (i < end && (c = bytes[i]) !== 59 && c !== 44) i++;
+  return parameterOf(bytes, i, end, 'branch', plain) ?? '';
+}
+
 /** The texts of the Via value between `start` and `end`; `plain` as in `textOf`. */
 export function viaOf(bytes: Buffer, start: number, end: number, plain = false): Via | null {
   const span = scanVia(bytes, start, end);
