@@ -33,6 +33,7 @@ const parameters = z.strictObject({
     'addresses',
     'so many addresses failing for one account within an hour are a distributed attack',
     2,
+    64,
   ),
   roaming: amount(
     10,
@@ -90,7 +91,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     this.#p = p;
     this.#site = site;
     this.#swarm = new Swarm(p.roaming);
-    this.#limit = Math.min(256, Math.max(p.failures, p.slowFailures, p.crawlFailures, p.breach) + 8);
+    this.#limit = Math.max(p.failures, p.slowFailures, p.crawlFailures, p.breach) + 8;
   }
 
   on(event: AuthFailed | AuthSucceeded): EvidenceDraft[] {

@@ -34,7 +34,7 @@ const parameters = z.strictObject({
   calls: amount(3, 'calls', 'so many chargeable calls while closed are no accident any more'),
   window: duration('24h', 'calls are counted within the closed period, and within this time'),
   talk: duration('60m', 'so much talk together, running calls included, is no accident either'),
-  risk: score(80, 'a number of this risk or more is grave with the first call'),
+  risk: score(80, 'a number of this risk or more, as any premium or satellite number, is grave with the first call'),
 });
 
 /** One chargeable call that began while closed. */
@@ -164,9 +164,13 @@ class OutOfHours implements Detector<
     addDistinct(story.places, placeOf(number), 16);
     addDistinct(story.countries, number.country ?? '', 16);
     addDistinct(story.callKeys, key, 50);
-    if (number.risk >= this.#p.risk && story.risky === 'no') story.risky = 'tried';
+    if (story.risky === 'no' && this.#isGrave(number)) story.risky = 'tried';
     this.#prune(story, at);
     this.#calls.set(key, call);
+  }
+
+  #isGrave({ kind, risk }: DialledNumber): boolean {
+    return kind === 'premium' || kind === 'satellite' || risk >= this.#p.risk;
   }
 
   /** The account or source was learnt after the start: the call moves to whom it belongs. */
@@ -195,7 +199,7 @@ class OutOfHours implements Detector<
   #connect(key: string, call: Call, story: Story, answered: Millis): void {
     call.answered = answered;
     story.connected++;
-    if (this.#site.number(call.dialled).risk >= this.#p.risk) story.risky = 'connected';
+    if (this.#isGrave(this.#site.number(call.dialled))) story.risky = 'connected';
     if (call.ended || story.running.length >= RUNNING) return;
     story.running.push(key);
     this.#talking.add(call.story);
@@ -277,10 +281,10 @@ class OutOfHours implements Detector<
         : many || story.risky === 'tried'
           ? 'high'
           : 'medium';
-    const first = story.said.severity === null;
+    const before = story.said.severity;
     const told = escalate(story.said, severity, count, this.#p.calls);
     if (told === null) return [];
-    if (first && story.subject.type !== 'account' && !this.#gate.admits(at, told)) return [];
+    if (told !== before && story.subject.type !== 'account' && !this.#gate.admits(at, told)) return [];
     return [this.#evidence(`${key}|${iso(story.starts[0] ?? at)}|${told}|${count}`, story, told, count, at)];
   }
 

@@ -16,9 +16,9 @@ export const duration = (initial: string, help: string) =>
     .prefault(initial)
     .describe(`${help}; a duration such as ${initial}`);
 
-/** A whole number from 1 (or `least`) up; `unit` says what is counted. */
-export const amount = (initial: number, unit: string, help: string, least = 1) =>
-  z.int().min(least).max(1_000_000).default(initial).describe(`${help}; number of ${unit}`);
+/** A whole number from `least` to `most` (what a detector holds to count by); `unit` says what is counted. */
+export const amount = (initial: number, unit: string, help: string, least = 1, most = 1_000) =>
+  z.int().min(least).max(most).default(initial).describe(`${help}; number of ${unit}`);
 
 /** A score from 0 to 100. */
 export const score = (initial: number, help: string) =>

@@ -24,7 +24,13 @@ import { counted, printable } from './phrases.ts';
 import { addDistinct, copy } from './story.ts';
 
 const parameters = z.strictObject({
-  switches: amount(2, 'changes', 'so often two different devices take one binding from each other within an hour', 2),
+  switches: amount(
+    2,
+    'changes',
+    'so often two different devices take one binding from each other within an hour',
+    2,
+    100,
+  ),
   failures: amount(3, 'failures', 'a registration from a new address after so many failures there is grave'),
   learn: duration('7d', 'a second device belongs to the account when it has been seen for so long'),
   settle: duration('2s', 'how long a registration or call may follow credentials that were taken'),
@@ -181,7 +187,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
   }
 
   #fight(state: State, a: Device, b: Device, at: Millis): number {
-    state.fights = state.fights.filter((f) => at - f.at <= HOUR).slice(-15);
+    state.fights = state.fights.filter((f) => at - f.at <= HOUR).slice(1 - 2 * this.#p.switches);
     state.fights.push({ at, a: a.key, b: b.key });
     return state.fights.filter((f) => (f.a === a.key && f.b === b.key) || (f.a === b.key && f.b === a.key)).length;
   }
@@ -269,10 +275,12 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const fresh = addDistinct(story.callKeys, event.call, 50);
     addDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
     const calls = story.callKeys.length;
-    if (robbed)
-      return fresh ? tell(state, story, 'critical', `and ${counted(calls, 'call')} placed`, at, calls) : NOTHING;
-    const other = story.device === 'other';
     const taken = number.chargeable && event.answeredAt !== null;
+    if (robbed)
+      return fresh || taken
+        ? tell(state, story, 'critical', `and ${counted(calls, 'call')} placed`, at, calls)
+        : NOTHING;
+    const other = story.device === 'other';
     const severity: Severity = other ? (taken ? 'critical' : 'high') : 'medium';
     return tell(state, story, severity, 'which called without being registered', at, calls);
   }

@@ -25,7 +25,13 @@ import type { Said } from './story.ts';
 import { NamedTools, toolOf } from './tools.ts';
 
 const parameters = z.strictObject({
-  targets: amount(10, 'targets', 'different accounts, numbers or addresses probed by a stranger within `window`', 2),
+  targets: amount(
+    10,
+    'targets',
+    'different accounts, numbers or addresses probed by a stranger within `window`',
+    2,
+    200,
+  ),
   window: duration('60s', 'the fast window'),
   slowTargets: amount(12, 'targets', 'different ones probed by a stranger within a day', 2),
   prefixes: amount(
@@ -39,6 +45,8 @@ const parameters = z.strictObject({
     3,
     'times',
     'how much more an address may probe that has authenticated; only refused requests count there',
+    1,
+    10,
   ),
   toolRequests: amount(
     10,
@@ -74,7 +82,6 @@ interface Single {
 
 const SOURCES = 20_000;
 const FRIENDS = 50_000;
-const PROBES = 128;
 const TAIL = 8;
 
 type Taken = RequestSeen | RequestAnswered | AuthFailed | AuthSucceeded | RegisterAccepted | CallStarted | Tick;
@@ -88,12 +95,15 @@ class Scan implements Detector<Taken['kind']> {
   readonly #friends = new BoundedMap<Millis>(FRIENDS);
   /** sources over a threshold that may yet prove themselves -> when it is settled */
   readonly #pending = new Map<string, Millis>();
+  /** probes held of one scanner */
+  readonly #limit: number;
   readonly #tools: NamedTools;
   readonly #gate = new FloodGate();
 
   constructor(p: Parameters, site: Site) {
     this.#p = p;
     this.#site = site;
+    this.#limit = Math.max(64, p.slowTargets, p.targets * p.friends, p.prefixes * p.friends) + 8;
     this.#tools = new NamedTools(p.toolRequests);
   }
 
@@ -218,8 +228,8 @@ class Scan implements Detector<Taken['kind']> {
     if (scanner === undefined || at - scanner.last > DAY) {
       scanner = {
         address,
-        probes: new SlidingDistinct(DAY, PROBES),
-        answers: new SlidingDistinct(DAY, PROBES),
+        probes: new SlidingDistinct(DAY, this.#limit),
+        answers: new SlidingDistinct(DAY, this.#limit),
         first: single.at >= at - DAY ? single.at : at,
         last: at,
         distinct: 0,
@@ -365,8 +375,8 @@ class Scan implements Detector<Taken['kind']> {
     this.#singles.restore(s.singles, copy);
     this.#scanners.restore(s.scanners, ({ probes, answers, ...rest }) => ({
       ...copy(rest),
-      probes: SlidingDistinct.restore(DAY, PROBES, probes),
-      answers: SlidingDistinct.restore(DAY, PROBES, answers),
+      probes: SlidingDistinct.restore(DAY, this.#limit, probes),
+      answers: SlidingDistinct.restore(DAY, this.#limit, answers),
     }));
     this.#friends.restore(s.friends, Number);
     this.#pending.clear();

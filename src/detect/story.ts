@@ -24,12 +24,13 @@ export function escalate(said: Said, severity: Severity, count: number, threshol
   return said.severity;
 }
 
-/** Stories about addresses that nobody had heard of before, told one by one up to this many in an hour. */
+/** Stories about addresses that nobody had heard of before, told one by one up to this many in an hour and severity. */
 const FRESH_PER_HOUR = 20;
+const CRITICAL_PER_HOUR = 100;
 
 /**
- * Holds back a flood of stories, one for each spoofed source or random number: the first twenty of an hour are told, then
- * the 40th, the 80th and so on. What is held back is not lost: it is told when the story becomes graver.
+ * Holds back a flood of stories, one for each spoofed source or random number: of one severity the first twenty of an hour
+ * are told (a hundred critical ones), then the 40th, the 80th and so on. What is held back is told when it becomes graver.
  */
 export class FloodGate {
   #since: Millis = -Infinity;
@@ -42,7 +43,8 @@ export class FloodGate {
     }
     const count = (this.#counts[severity] ?? 0) + 1;
     this.#counts[severity] = count;
-    return count <= FRESH_PER_HOUR || Number.isInteger(Math.log2(count / FRESH_PER_HOUR));
+    const limit = severity === 'critical' ? CRITICAL_PER_HOUR : FRESH_PER_HOUR;
+    return count <= limit || Number.isInteger(Math.log2(count / limit));
   }
 
   snapshot(): unknown {

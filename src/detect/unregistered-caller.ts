@@ -254,11 +254,11 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     const severity = this.#severity(story);
     if (severity === null) return [];
     const count = story.taken + story.refused;
-    const fresh = story.said.severity === null;
+    const before = story.said.severity;
     // the milder verdicts are told once: a static phone or a travelling softphone is no news with its second call
-    if (!fresh && story.verdict !== 'stranger') return [];
+    if (before !== null && story.verdict !== 'stranger') return [];
     const told = escalate(story.said, severity, count, this.#p.attempts);
-    if (told === null || (fresh && !this.#gate.admits(at, told))) return [];
+    if (told === null || (told !== before && !this.#gate.admits(at, told))) return [];
     return [
       {
         key: `${key}|${iso(story.first)}|${told}|${count}`,

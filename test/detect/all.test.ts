@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { detectorParameters, detectors, parameterHelp } from '../../src/detect/index.ts';
+import { SEVERITIES, type Event, type EvidenceDraft } from '../../src/model.ts';
+import { HOUR, MINUTE, SECOND } from '../../src/time.ts';
+import {
+  answered,
+  binding,
+  connected,
+  ended,
+  failed,
+  judge,
+  NIGHT,
+  OWNER,
+  record,
+  recorded,
+  registered,
+  removed,
+  seen,
+  series,
+  started,
+  succeeded,
+  THIEF,
+  tick,
+  updated,
+  type Judge,
+} from '../support/events.ts';
+
+/** Everything at once: a night on which every detector has something to say. */
+const night: Event[] = [
+  ...series(30, NIGHT - HOUR, SECOND, (at, i) => [
+    succeeded(at, { username: `${1000 + i}`, source: OWNER }),
+    registered(at, {}, { account: `${1000 + i}` }),
+  ]),
+  ...series(60, NIGHT, SECOND, (at, i) =>
+    seen(at, { method: 'REGISTER', toUser: `${i}`, userAgent: 'friendly-scanner' }),
+  ),
+  ...series(30, NIGHT + MINUTE, SECOND, (at, i) =>
+    answered(at, 404, { method: 'INVITE', requestUser: `9${i}0037120000001` }),
+  ),
+  ...series(40, NIGHT + 2 * MINUTE, 333, (at, i) => failed(at, { username: `${1000 + (i % 7)}` })),
+  ...series(12, NIGHT + 3 * MINUTE, MINUTE, (at, i) =>
+    failed(at, { username: `u${i}`, account: null, reason: 'unknown-account', source: `198.18.9.${i}` }),
+  ),
+  succeeded(NIGHT + 20 * MINUTE, { username: '1003', source: THIEF }),
+  registered(NIGHT + 20 * MINUTE, { source: THIEF, userAgent: 'x' }, { account: '1003', displaced: [binding(NIGHT)] }),
+  removed(NIGHT + 21 * MINUTE, THIEF, [binding(NIGHT)], { account: '1005' }),
+  ...series(10, NIGHT + 22 * MINUTE, 20 * SECOND, (at, i) => [
+    started(at, { call: `c${i}`, account: '1003', source: THIEF }),
+    updated(at + 9, { call: `c${i}`, account: '1003', source: THIEF, startedAt: at, uniqueid: `${i}.0` }),
+    connected(at + 19, { call: `c${i}`, account: '1003', source: THIEF, startedAt: at }),
+  ]),
+  ...series(4, NIGHT + 40 * MINUTE, MINUTE, (at, i) => [
+    started(at, { call: `s${i}`, account: null, source: '198.18.77.1', authenticated: false, registration: 'none' }),
+    connected(at + 10, {
+      call: `s${i}`,
+      account: null,
+      source: '198.18.77.1',
+      authenticated: false,
+      registration: 'none',
+      startedAt: at,
+    }),
+  ]),
+  tick(NIGHT + 2 * HOUR),
+  ended(NIGHT + 2 * HOUR, { call: 'c0', account: '1003', answeredAt: NIGHT + 22 * MINUTE }),
+  ...series(5, NIGHT + 3 * HOUR, 10 * MINUTE, (at) => recorded(record(at, 60), { account: '1007' })),
+];
+
+/** 120,000 spoofed sources, each with one event of every kind that needs no acceptance. */
+function* spoofed(n: number): Generator<Event> {
+  for (let i = 0; i < n; i++) {
+    const source = `${11 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}.9`;
+    const at = NIGHT + i;
+    yield seen(at, { source, method: 'REGISTER', toUser: `${i}` });
+    yield answered(at, 404, { source, method: 'INVITE', requestUser: `00371${i}` });
+    yield failed(at, { source, username: `${i}`, callId: `${i}` });
+    yield started(at, {
+      call: `c${i}`,
+      account: null,
+      source,
+      authenticated: false,
+      registration: 'none',
+      dialled: `00371${20_000_000 + i}`,
+    });
+    yield connected(at, {
+      call: `c${i}`,
+      account: null,
+      source,
+      authenticated: false,
+      registration: 'none',
+      dialled: `00371${20_000_000 + i}`,
+    });
+    yield succeeded(at, { source, username: `${i}` });
+    yield registered(at, { source }, { account: `${i}`, aor: `${i}@x` });
+    if (i % 1_000 === 0) yield tick(at);
+  }
+}
+
+const folder = join(import.meta.dirname, '../../src/detect');
+const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe('all detectors', () => {
+  it('are registered, each of them', () => {
+    const files = readdirSync(folder).filter((file) =>
+      readFileSync(join(folder, file), 'utf8').includes('\nexport default '),
+    );
+    assert.deepEqual(detectors.map((d) => `${d.name}.ts`).sort(), files.sort());
+    assert.deepEqual(Object.keys(detectorParameters).sort(), detectors.map((d) => d.name as string).sort());
+  });
+
+  for (const definition of detectors)
+    describe(definition.name, () => {
+      const run = (one: Judge, events: Iterable<Event>): EvidenceDraft[] => {
+        const found: EvidenceDraft[] = [];
+        for (const event of events) found.push(...one.take(event));
+        return found;
+      };
+
+      it('has a test of its own and says what it is', () => {
+        assert.ok(existsSync(join(import.meta.dirname, `${definition.name}.test.ts`)));
+        assert.match(definition.summary, /^[A-Z].{20,120}[^.]$/);
+        const text = readFileSync(join(folder, `${definition.name}.ts`), 'utf8');
+        assert.match(text, /\* Attack:[\s\S]+Innocent twins?:[\s\S]+\*\/\nexport default/);
+      });
+
+      it('has a default, help and a unit for every parameter', () => {
+        const help = parameterHelp(definition.parameters);
+        assert.deepEqual(
+          Object.keys(definition.parameters.parse({})),
+          help.map((h) => h.name),
+        );
+        assert.ok(help.length >= 3);
+        for (const { name, initial, help: text } of help) {
+          assert.match(text, /; (?:a duration such as|number of \w+|score 0-100)/, name);
+          assert.notEqual(initial, '', name);
+          assert.deepEqual(
+            (definition.parameters.parse({ [name]: initial }) as Record<string, unknown>)[name],
+            (definition.parameters.parse({}) as Record<string, unknown>)[name],
+          );
+        }
+        assert.throws(() => definition.parameters.parse({ nonsense: 1 }), /nonsense/);
+      });
+
+      it('says well-formed things of the night, each once, never ahead of time', () => {
+        const one = judge(definition);
+        const keys = new Set<string>();
+        let count = 0;
+        for (const event of night)
+          for (const found of one.take(event)) {
+            count++;
+            assert.ok(!keys.has(found.key), found.key);
+            keys.add(found.key);
+            assert.ok(found.at <= event.at);
+            assert.ok(SEVERITIES.includes(found.severity));
+            assert.match(found.summary, /^\S.{10,250}[^.]$/);
+            assert.deepEqual(throughJson(found), found);
+            assert.ok(found.callKeys.length <= 50 && found.calls.length <= 20 && found.sources.length <= 16);
+          }
+        assert.ok(count >= 2, `${count}`);
+        assert.ok(count < 40, `${count}`);
+      });
+
+      it('says the same again to the same events', () => {
+        assert.deepEqual(run(judge(definition), night), run(judge(definition), night));
+      });
+
+      it('goes on after snapshot and restore, anywhere, as if nothing had happened', () => {
+        const whole = run(judge(definition), night);
+        for (let cut = 1; cut < night.length; cut += 7) {
+          const before = judge(definition);
+          const first = run(before, night.slice(0, cut));
+          const after = judge(definition);
+          after.detector.restore(throughJson(before.detector.snapshot()));
+          assert.deepEqual([...first, ...run(after, night.slice(cut))], whole, `cut at ${cut}`);
+        }
+      });
+
+      it('takes only what it declares', () => {
+        const kinds = new Set(night.map((e) => e.kind));
+        for (const kind of definition.consumes) assert.ok(kinds.has(kind), kind);
+      });
+
+      it('holds a bounded amount, and keeps its voice, under 120,000 spoofed sources', function () {
+        this.timeout(60_000);
+        const one = judge(definition);
+        let most = 0;
+        let said = 0;
+        let events = 0;
+        for (const event of spoofed(120_000)) {
+          said += one.take(event).length;
+          if (++events % 10_000 === 0) most = Math.max(most, one.detector.size());
+        }
+        assert.ok(most <= 150_000, `${most} entries`);
+        assert.ok(said <= 200, `${said} times`);
+      });
+    });
+});

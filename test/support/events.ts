@@ -1,0 +1,286 @@
+import type {
+  AuthFailed,
+  AuthSucceeded,
+  Binding,
+  CallAnswered,
+  CallEnded,
+  CallFacts,
+  CallRecord,
+  CallRecorded,
+  CallStarted,
+  CallUpdated,
+  Event,
+  Evidence,
+  EvidenceDraft,
+  Feed,
+  Millis,
+  RegisterAccepted,
+  RegisterRemoved,
+  RequestAnswered,
+  RequestFacts,
+  RequestSeen,
+  Tick,
+} from '../../src/model.ts';
+import type { Detector, DetectorDefinition } from '../../src/detect/index.ts';
+import type { Site } from '../../src/site/index.ts';
+import { testSite } from './site.ts';
+
+/** Friday 20 November 2026, 22:00 in Berlin: the office has been closed for four hours. */
+export const NIGHT = Date.parse('2026-11-20T21:00:00Z');
+/** Friday, 10:00 in Berlin. */
+export const DAYTIME = Date.parse('2026-11-20T09:00:00Z');
+
+export const OWNER = '203.0.113.7';
+export const THIEF = '198.18.5.66';
+export const PBX = '192.0.2.10';
+
+type Over<E> = Partial<Omit<E, 'kind' | 'at' | 'seenAt'>>;
+const happened = (at: Millis, feed: Feed = 'sip'): { at: Millis; seenAt: Millis; feed: Feed } => ({
+  at,
+  seenAt: at,
+  feed,
+});
+
+export const tick = (at: Millis): Tick => ({ kind: 'tick', ...happened(at, 'clock') });
+
+export const request = (over: Partial<RequestFacts> = {}): RequestFacts => ({
+  method: 'OPTIONS',
+  callId: 'c@x',
+  cseq: 1,
+  branch: 'z9hG4bK1',
+  sentBy: 'x',
+  fromUser: '100',
+  fromTag: 't',
+  toUser: '100',
+  toHost: 'pbx.example',
+  requestUser: '100',
+  source: THIEF,
+  sourcePort: 5060,
+  destination: PBX,
+  destinationPort: 5060,
+  transport: 'udp',
+  userAgent: 'Fanvil X4',
+  authUser: null,
+  nonce: null,
+  nc: null,
+  ...over,
+});
+
+export const seen = (at: Millis, facts: Partial<RequestFacts>, over: Over<RequestSeen> = {}): RequestSeen => ({
+  kind: 'request.seen',
+  ...happened(at),
+  request: request(facts),
+  account: null,
+  trunk: null,
+  ...over,
+});
+
+export const answered = (
+  at: Millis,
+  status: number,
+  facts: Partial<RequestFacts>,
+  over: Over<RequestAnswered> = {},
+): RequestAnswered => ({
+  kind: 'request.answered',
+  ...happened(at),
+  request: request(facts),
+  account: null,
+  trunk: null,
+  status,
+  ...over,
+});
+
+export const failed = (at: Millis, over: Over<AuthFailed> = {}): AuthFailed => ({
+  kind: 'auth.failed',
+  ...happened(at),
+  account: over.username ?? '1004',
+  username: '1004',
+  source: THIEF,
+  sourcePort: 5060,
+  destination: PBX,
+  transport: 'udp',
+  method: 'REGISTER',
+  callId: 'c@x',
+  reason: 'wrong-credentials',
+  userAgent: 'Fanvil X4',
+  ...over,
+});
+
+export const succeeded = (at: Millis, over: Over<AuthSucceeded> = {}): AuthSucceeded => ({
+  kind: 'auth.succeeded',
+  ...happened(at),
+  account: over.username ?? '1004',
+  username: '1004',
+  source: OWNER,
+  sourcePort: 5060,
+  destination: PBX,
+  transport: 'udp',
+  method: 'REGISTER',
+  callId: 'c@x',
+  userAgent: 'Yealink T46',
+  ...over,
+});
+
+export const binding = (at: Millis, over: Partial<Binding> = {}): Binding => ({
+  contact: `sip:1004@${over.source ?? OWNER}:5060`,
+  source: OWNER,
+  sourcePort: 5060,
+  transport: 'udp',
+  userAgent: 'Yealink T46',
+  instance: '',
+  callId: 'r@x',
+  since: at,
+  lastRefresh: at,
+  expiresAt: at + 3_600_000,
+  ...over,
+});
+
+export const registered = (
+  at: Millis,
+  over: Partial<Binding> = {},
+  rest: Over<RegisterAccepted> = {},
+): RegisterAccepted => ({
+  kind: 'register.accepted',
+  ...happened(at),
+  account: '1004',
+  aor: '1004@pbx.example',
+  binding: binding(at, over),
+  previous: null,
+  others: [],
+  displaced: [],
+  authUser: null,
+  historyKnown: true,
+  ...rest,
+});
+
+export const removed = (
+  at: Millis,
+  source: string | null,
+  bindings: readonly Binding[],
+  rest: Over<RegisterRemoved> = {},
+): RegisterRemoved => ({
+  kind: 'register.removed',
+  ...happened(at),
+  account: '1004',
+  aor: '1004@pbx.example',
+  removed: bindings,
+  source,
+  sourcePort: 5060,
+  ...rest,
+});
+
+const call = (at: Millis, over: Partial<CallFacts>): CallFacts => ({
+  call: 'call-1',
+  account: '1004',
+  trunk: null,
+  from: '1004',
+  dialled: '0037120000001',
+  callId: `${over.call ?? 'call-1'}@x`,
+  uniqueid: null,
+  linkedid: null,
+  channel: null,
+  source: OWNER,
+  sourcePort: 5060,
+  transport: 'udp',
+  userAgent: 'Yealink T46',
+  authenticated: true,
+  registration: 'this-source',
+  startedAt: at,
+  answeredAt: null,
+  ...over,
+});
+
+export const started = (at: Millis, over: Partial<CallFacts> = {}): CallStarted => ({
+  kind: 'call.started',
+  ...happened(at),
+  ...call(at, over),
+});
+export const updated = (at: Millis, over: Partial<CallFacts> = {}): CallUpdated => ({
+  kind: 'call.updated',
+  ...happened(at),
+  ...call(at, over),
+});
+export const connected = (at: Millis, over: Partial<CallFacts> = {}): CallAnswered => ({
+  kind: 'call.answered',
+  ...happened(at),
+  ...call(at, { answeredAt: at, ...over }),
+});
+export const ended = (at: Millis, over: Partial<CallFacts> = {}, status = 0): CallEnded => ({
+  kind: 'call.ended',
+  ...happened(at),
+  ...call(at, over),
+  status,
+});
+
+export const record = (start: Millis, seconds: number, over: Partial<CallRecord> = {}): CallRecord => ({
+  accountcode: '',
+  src: '1004',
+  dst: '0037120000001',
+  dcontext: 'internal',
+  clid: '1004',
+  channel: 'PJSIP/1004-00000001',
+  dstchannel: 'PJSIP/carrier-00000002',
+  lastapp: 'Dial',
+  lastdata: '',
+  start,
+  answer: seconds > 0 ? start : null,
+  end: start + seconds * 1_000,
+  duration: seconds,
+  billsec: seconds,
+  disposition: seconds > 0 ? 'ANSWERED' : 'NO ANSWER',
+  amaflags: 'DOCUMENTATION',
+  uniqueid: `${start / 1_000}.0`,
+  userfield: '',
+  linkedid: '',
+  sequence: null,
+  peeraccount: '',
+  ...over,
+});
+
+export const recorded = (row: CallRecord, over: Over<CallRecorded> = {}): CallRecorded => ({
+  kind: 'cdr',
+  ...happened(row.end, 'cdr'),
+  call: `cdr-${row.uniqueid}`,
+  live: false,
+  account: '1004',
+  trunk: null,
+  record: row,
+  ...over,
+});
+
+/** `n` events or groups of events, `every` milliseconds apart. */
+export function series(
+  n: number,
+  from: Millis,
+  every: Millis,
+  make: (at: Millis, i: number) => Event | readonly Event[],
+): Event[] {
+  const events: Event[] = [];
+  for (let i = 0; i < n; i++) {
+    const made = make(from + i * every, i);
+    if ('kind' in made) events.push(made);
+    else events.push(...made);
+  }
+  return events;
+}
+
+export interface Judge {
+  readonly detector: Detector;
+  /** one event or many; what the detector says to them */
+  readonly take: (...events: readonly Event[]) => EvidenceDraft[];
+}
+
+/** A detector on its defaults (or the given settings), fed as the pipeline feeds it: with what it consumes. */
+export function judge(definition: unknown, parameters: Record<string, unknown> = {}, site: Site = testSite()): Judge {
+  const known = definition as DetectorDefinition;
+  const detector = known.create(known.parameters.parse(parameters), site) as Detector;
+  const kinds = new Set<string>(known.consumes);
+  return {
+    detector,
+    take: (...events) => events.filter((e) => kinds.has(e.kind)).flatMap((e) => [...detector.on(e)]),
+  };
+}
+
+/** `high 198.18.5.66`, for tables. */
+export const told = (found: readonly (EvidenceDraft | Evidence)[]): string[] =>
+  found.map((e) => `${e.severity} ${e.subject.value}`);
