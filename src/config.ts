@@ -47,6 +47,9 @@ export const settingsSchema = z.strictObject({
 
 export type Settings = z.output<typeof settingsSchema>;
 
+/** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
+export const LATER = ['respond', 'notify', 'audit', 'gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
+
 /** Settings as they stand, and where they came from. */
 export interface Config {
   readonly settings: Settings;
@@ -56,6 +59,36 @@ export interface Config {
   readonly directory: string;
   /** things that are no error and that somebody should know */
   readonly warnings: readonly string[];
+  /** what the file sets for later versions, as it was written: kept, and not used */
+  readonly later: Readonly<Record<string, unknown>>;
+}
+
+type Tree = Record<string, unknown>;
+
+const isTable = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+/** Parts a settings tree into what this version reads and what a later one does. */
+function setApart(tree: Tree): { now: Tree; later: Tree; found: string[] } {
+  const now = { ...tree };
+  const later: Tree = {};
+  const found: string[] = [];
+  for (const path of LATER) {
+    const [section, name] = path.split('.') as [string, string?];
+    const value = now[section];
+    if (name === undefined) {
+      if (!(section in now)) continue;
+      later[section] = value;
+      Reflect.deleteProperty(now, section);
+      found.push(`[${section}]`);
+    } else if (isTable(value) && name in value) {
+      const { [name]: set, ...rest } = value;
+      now[section] = rest;
+      later[section] = { [name]: set };
+      found.push(`${name} in [${section}]`);
+    }
+  }
+  return { now, later, found };
 }
 
 /** Fewest single-character edits that turn one word into the other (Levenshtein). */
@@ -87,6 +120,15 @@ export function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return inner;
 }
 
+/** The help of a setting, wherever among its wrappers it stands. */
+export function helpText(schema: z.core.$ZodType): string | undefined {
+  for (let inner = schema; ; inner = inner.unwrap()) {
+    if (inner instanceof z.ZodType && inner.description !== undefined) return inner.description;
+    if (!(inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault))
+      return undefined;
+  }
+}
+
 function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | null {
   let schema: z.core.$ZodType = settingsSchema;
   for (const step of path) {
@@ -98,7 +140,7 @@ function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | null {
     if (next === undefined) return null;
     schema = next;
   }
-  return unwrap(schema);
+  return schema;
 }
 
 const dotted = (path: readonly PropertyKey[]): string =>
@@ -108,8 +150,9 @@ function problemsOf(error: z.ZodError): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const issue of error.issues) {
     if (issue.code === 'unrecognized_keys') {
-      const schema = schemaAt(issue.path);
-      const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+      const schema = unwrap(schemaAt(issue.path) ?? settingsSchema);
+      const later = issue.path.length === 0 ? LATER.filter((name) => !name.includes('.')) : [];
+      const known = [...(schema instanceof z.ZodObject ? Object.keys(schema.shape) : []), ...later];
       for (const key of issue.keys) {
         const near = nearest(key, known);
         const help = near === null ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
@@ -117,9 +160,11 @@ function problemsOf(error: z.ZodError): ConfigProblem[] {
       }
     } else {
       const schema = schemaAt(issue.path);
-      const help = schema instanceof z.ZodType ? schema.description : undefined;
+      const help = schema === null ? undefined : helpText(schema);
       const path = issue.path.length === 0 ? '(file)' : dotted(issue.path);
-      problems.push({ path, message: issue.message, ...(help === undefined ? {} : { help }) });
+      const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+      const message = missing ? 'must be given' : issue.message.replace(/^Invalid (?:input|option): /, '');
+      problems.push({ path, message, ...(help === undefined ? {} : { help }) });
     }
   }
   return problems;
@@ -153,18 +198,24 @@ export function checkSettings(tree: unknown, file: string): Settings {
   return checked.data;
 }
 
+function whyUnread(code: string | undefined, error: unknown): string {
+  if (code === 'ENOENT') return 'there is no such file; name another with --config FILE';
+  if (code === 'EISDIR') return 'that is a folder; name the file in it';
+  if (code === 'EACCES') return 'not allowed; run ringfence as the user who may, or as root';
+  return messageOf(error);
+}
+
 function readFirst(path: string | undefined): { file: string; text: string } | null {
   for (const candidate of path === undefined ? CONFIG_PATHS : [path]) {
     try {
-      return { file: resolve(candidate), text: readFileSync(candidate, 'utf8') };
+      const text = readFileSync(candidate, 'utf8');
+      // `ringfence config print > ringfence.toml`: the shell has made the file, empty, before anything is printed
+      if (path === undefined && text.trim() === '') continue;
+      return { file: resolve(candidate), text };
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      if (missing && path === undefined) continue;
-      const what = missing ? 'there is no such file' : messageOf(error);
-      throw new RingfenceError(
-        'config-unreadable',
-        `cannot read the settings ${candidate}: ${what}; see --config FILE`,
-      );
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' && path === undefined) continue;
+      throw new RingfenceError('config-unreadable', `cannot read the settings ${candidate}: ${whyUnread(code, error)}`);
     }
   }
   return null;
@@ -184,9 +235,10 @@ export function loadConfig(path: string | undefined): Config {
       file: null,
       directory: process.cwd(),
       warnings: [`no settings file (${CONFIG_PATHS.join(', ')}): using the defaults with this machine's ${where}`],
+      later: {},
     };
   }
-  let tree: unknown;
+  let tree: Tree;
   try {
     tree = parseToml(found.text);
   } catch (error) {
@@ -194,8 +246,11 @@ export function loadConfig(path: string | undefined): Config {
     const reason = error.message.split('\n')[0] ?? 'not TOML';
     throw new ConfigError(found.file, [{ path: `line ${error.line}, column ${error.column}`, message: reason }]);
   }
-  const settings = checkSettings(tree, found.file);
-  return { settings, file: found.file, directory: dirname(found.file), warnings: warningsOf(settings) };
+  const { now, later, found: unused } = setApart(tree);
+  const settings = checkSettings(now, found.file);
+  const resting = unused.map((name) => `this version does not use ${name} yet; the setting is kept`);
+  const warnings = [...warningsOf(settings), ...resting];
+  return { settings, file: found.file, directory: dirname(found.file), warnings, later };
 }
 
 function warningsOf(settings: Settings): string[] {

@@ -19,6 +19,19 @@ export function parseDuration(text: string): Parsed<Millis> {
   return Number.isSafeInteger(total) ? parsed(total) : refused(`"${text}" is too long a duration`);
 }
 
+/** A duration as `parseDuration` reads it, exactly: `1h30m`, `7d`, `250ms`. Whole milliseconds. */
+export function writeDuration(duration: Millis): string {
+  let rest = duration;
+  let text = '';
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+    const size = UNITS[unit] ?? 1;
+    const count = Math.floor(rest / size);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * size;
+  }
+  return text === '' ? '0s' : text;
+}
+
 /** A duration as people say it, to two units: `9 min`, `2 h 5 min`, `3 d`, `40 s`. */
 export function formatDuration(duration: Millis): string {
   if (duration < SECOND) return `${Math.max(0, Math.round(duration))} ms`;

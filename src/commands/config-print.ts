@@ -33,6 +33,9 @@ function named(path: string, tables: Table): string[] {
   ]);
 }
 
+const unset = (name: string, fallback: unknown): string =>
+  fallback === undefined ? `#${name} =` : `#${name} = ${inline(fallback)}`;
+
 const below = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
 
 /** Lines of one section: what each field means as a comment, then how it stands, then the sections within. */
@@ -40,13 +43,12 @@ function section(path: string, schema: z.core.$ZodType, values: Table, later: Ta
   const lines: string[] = [];
   const tables: string[] = [];
   const fields = fieldsOf(schema);
-  for (const { name, help, required } of helpOf(schema)) {
+  for (const { name, value, fallback, help, required } of helpOf(schema, values)) {
     if (fields.some(([key, field]) => key === name && isSection(field))) continue;
-    const value = values[name];
     const comment = `# ${help}${required ? ' (must be given)' : ''}`;
     // tables end a section, so they come after its last plain field
     if (isTable(value)) tables.push('', comment, ...named(below(path, name), value));
-    else lines.push(comment, value === undefined ? `# ${name} = not set` : `${name} = ${inline(value)}`);
+    else lines.push(comment, value === undefined ? unset(name, fallback) : `${name} = ${inline(value)}`);
   }
   for (const [name, value] of Object.entries(later)) {
     const known = fields.some(([key]) => key === name);
@@ -61,8 +63,8 @@ function section(path: string, schema: z.core.$ZodType, values: Table, later: Ta
     else
       lines.push(
         '',
-        `# [${inner}]   not set: this feed or neighbour is off`,
-        ...section(inner, field, {}, more).map((line) => (line.startsWith('#') || line === '' ? line : `# ${line}`)),
+        `#[${inner}]   # not set: this feed or neighbour is off`,
+        ...section(inner, field, {}, more).map((line) => (line.startsWith('#') || line === '' ? line : `#${line}`)),
       );
   }
   return lines;
@@ -79,7 +81,8 @@ export function settingsAsToml(settings: unknown, later: Table = {}): string {
 /** `ringfence config print`: the settings as they stand, with every default and its meaning. */
 export default function print(_args: readonly string[], options: GlobalOptions, output: Output): number {
   const { settings, file, later } = readConfig(options, output);
-  if (output.json) output.object({ ...settings, ...later, store: { ...settings.store, ...(later['store'] as object) } });
+  if (output.json)
+    output.object({ ...settings, ...later, store: { ...settings.store, ...(later['store'] as object) } });
   else output.result(`# ${file ?? 'defaults; no settings file was found'}\n${settingsAsToml(settings, later)}`);
   return EXIT.done;
 }

@@ -18,9 +18,9 @@ export default function detectors(args: readonly string[], options: GlobalOption
   const { settings } = readConfig(options, output);
   for (const [index, detector] of found.entries()) {
     const set = (settings.detect as Record<string, Record<string, unknown>>)[detector.name] ?? {};
-    const parameters = helpOf(detector.parameters).map((p) => ({
+    const parameters = helpOf(detector.parameters, set).map((p) => ({
       name: p.name,
-      value: set[p.name],
+      value: p.value,
       default: p.fallback,
       help: p.help,
     }));

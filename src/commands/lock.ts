@@ -66,9 +66,13 @@ export function lockStore(store: string, cdr: string | null): { release(): void 
     }
   } catch (error) {
     if (error instanceof StoreError) throw error;
-    throw new StoreError('store-unreadable', `${path} cannot be written: ${messageOf(error)}; check who owns its folder`, {
-      cause: error,
-    });
+    throw new StoreError(
+      'store-unreadable',
+      `${path} cannot be written: ${messageOf(error)}; check who owns its folder`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     rmSync(own, { force: true });
     rmSync(left, { force: true });

@@ -49,10 +49,10 @@ export function rulesOf(detect: Readonly<Record<string, unknown>>): ReadonlyMap<
   return new Map(
     detectors.map((d) => {
       const set = (detect[d.name] ?? {}) as Record<string, unknown>;
-      const settings = helpOf(d.parameters).map((p) => ({
-        name: p.name,
-        value: JSON.stringify(set[p.name]),
-        help: p.help,
+      const settings = helpOf(d.parameters, set).map(({ name, value, help }) => ({
+        name,
+        value: JSON.stringify(value),
+        help,
       }));
       return [d.name, { summary: d.summary, settings }];
     }),

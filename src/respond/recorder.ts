@@ -40,6 +40,7 @@ export class Recorder {
   #dirty = false;
   #scheduled = false;
   #failing = false;
+  #closed = false;
   #snapshotAt = 0;
   #snapshotCost = 0;
   /** alerts told while the store could not take them: not to be told again when it can */
@@ -60,8 +61,9 @@ export class Recorder {
 
   take(change: Change): void {
     if (this.#waiting.length >= this.#limit) {
+      // told all the same, and not to be remembered as waiting
       this.#options.counters.add('store.dropped');
-      for (const alert of change.alerts) this.#tell(alert);
+      for (const alert of change.alerts) this.#options.told(alert);
       return;
     }
     this.#waiting.push(change);
@@ -70,7 +72,7 @@ export class Recorder {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.flush();
+      if (!this.#closed) this.flush();
     });
   }
 
@@ -128,6 +130,12 @@ export class Recorder {
     for (const alert of judged.alerts ?? []) if (fresh.has(alert.id)) this.#tell(alert);
     this.#toldUnstored.clear();
     return true;
+  }
+
+  /** The last commit before the store is closed, offset and snapshots with it. @returns false: the store refused */
+  close(): boolean {
+    this.#closed = true;
+    return this.flush(true);
   }
 
   #tell(alert: Alert): void {
