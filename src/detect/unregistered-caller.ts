@@ -240,9 +240,9 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     switch (story.verdict) {
       case 'static':
         return story.taken > 0 ? 'low' : null;
-      case 'credentials':
       case 'unwatched':
         return story.taken > 0 ? 'medium' : null;
+      case 'credentials':
       case 'stranger':
         if (story.connected > 0) return 'critical';
         if (story.taken >= this.#p.attempts) return 'high';
@@ -255,8 +255,8 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     if (severity === null) return [];
     const count = story.taken + story.refused;
     const before = story.said.severity;
-    // the milder verdicts are told once: a static phone or a travelling softphone is no news with its second call
-    if (before !== null && story.verdict !== 'stranger') return [];
+    // the milder verdicts are told once: a static phone is no news with its second call
+    if (before !== null && (story.verdict === 'static' || story.verdict === 'unwatched')) return [];
     const told = escalate(story.said, severity, count, this.#p.attempts);
     if (told === null || (told !== before && !this.#gate.admits(at, told))) return [];
     return [
@@ -323,8 +323,10 @@ function sentence(story: Story, at: Millis): string {
   const source = printable(story.sources[0] ?? story.subject.value);
   const where = listed(story.places);
   const span = at - story.first >= 1_000 ? ` in ${formatDuration(at - story.first)}` : '';
-  if (story.verdict === 'credentials')
-    return `Extension ${printable(story.subject.value)} called ${where} from ${source}, which never registered`;
+  if (story.verdict === 'credentials') {
+    const times = story.taken > 1 ? ` ${story.taken} times${span}` : '';
+    return `Extension ${printable(story.subject.value)} called ${where}${times} from ${source}, which never registered`;
+  }
   if (story.verdict === 'static')
     return `${source} called ${where} as ${listed(story.accounts)} without being registered`;
   if (story.taken === 0)
@@ -337,7 +339,8 @@ function sentence(story: Story, at: Millis): string {
 /**
  * Attack: the PBX answers an INVITE from a stranger without asking for a password (an anonymous endpoint, a peer that is
  * matched too widely), and the call goes out to a number that costs money. No REGISTER ever succeeds and no password is
- * ever wrong, so that every failure counter misses it.
+ * ever wrong, so that every failure counter misses it. Or he has an account's password, and calls with it without ever registering,
+ * while the account's own phone is away.
  *
  * Innocent twins: a trunk or the PBX itself, a phone in the local network that is known by its address instead of a
  * registration, any phone that registered from there, and any call in the first period of watching (at most medium).

@@ -75,8 +75,21 @@ describe('unregistered-caller', () => {
     ],
     [
       'a password used by an address that never registered',
-      calls(9, { account: '1004', authenticated: true }),
+      calls(2, { account: '1004', authenticated: true }),
       ['medium 1004'],
+    ],
+    [
+      'the same at the threshold, and as it goes on',
+      calls(9, { account: '1004', authenticated: true }),
+      ['medium 1004', 'high 1004', 'high 1004'],
+    ],
+    [
+      'the same, and it connects',
+      [
+        ...calls(1, { account: '1004', authenticated: true }),
+        connected(DAYTIME + 9, { ...stranger, account: '1004', authenticated: true, call: 'c0' }),
+      ],
+      ['medium 1004', 'critical 1004'],
     ],
     // innocent twins
     ['a national number', calls(9, { dialled: '0301234567' }), []],
