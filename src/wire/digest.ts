@@ -107,6 +107,13 @@ class Pairs {
   }
 }
 
+/** nc-value: 8LHEX (RFC 7616 section 3.4); fewer digits are taken too. */
+function nonceCount(text: string): number | null {
+  if (text.length === 0 || text.length > 8) return null;
+  const count = Number(`0x${text}`);
+  return Number.isNaN(count) ? null : count;
+}
+
 /** `UTF-8''J%C3%A4son` (RFC 8187); only UTF-8 is allowed, a language tag is ignored. */
 function extendedValue(text: string): string {
   const match = /^UTF-8'[^']*'(.*)$/is.exec(text);
@@ -132,19 +139,19 @@ export function scanCredentials(
     const field = pairs.in(CREDENTIAL_FIELDS);
     if (field >= 0) values[field] = pairs.value;
   }
-  const [username = '', realm = '', nonce = '', uri = '', response = '', nc = '', ...others] = values;
-  const [cnonce = '', qop = '', algorithm = '', extended = ''] = others;
+  // by index: taking an array apart by pattern goes through its iterator, which showed in the time for a message
+  const value = (field: number): string => values[field] ?? '';
   return {
     scheme: 'Digest',
-    username: extended === '' ? username : extendedValue(extended),
-    realm,
-    nonce,
-    uri,
-    response,
-    nc: /^[0-9a-f]{1,8}$/i.test(nc) ? parseInt(nc, 16) : null,
-    cnonce,
-    qop,
-    algorithm,
+    username: value(9) === '' ? value(0) : extendedValue(value(9)),
+    realm: value(1),
+    nonce: value(2),
+    uri: value(3),
+    response: value(4),
+    nc: nonceCount(value(5)),
+    cnonce: value(6),
+    qop: value(7),
+    algorithm: value(8),
     header,
   };
 }

@@ -197,6 +197,11 @@ export class HeaderLines {
       }
       let c = 0;
       while (i < limit && (c = bytes[i] ?? 0) > 31 && c < 127) i++;
+      if (c === 13 && i + 2 < limit && bytes[i + 1] === 10 && (bytes[i + 2] ?? 0) > 32) {
+        this.valueEnd = i; // CRLF and then a new line, as nearly always
+        this.#at = i + 2;
+        return;
+      }
       if (i >= limit) {
         this.valueEnd = i;
         this.#at = i;

@@ -1,7 +1,7 @@
 import { scanChallenge, scanCredentials, type Challenge, type Credentials } from './digest.ts';
 import { parameterOf, hostOf, scanAddress, scanUri, valueStop, type AddressSpan, type UriSpan } from './sip-address.ts';
 import { HEADER, HeaderLines, headerName, type HeaderName } from './sip-lines.ts';
-import type { StartLine } from './sip-start-line.ts';
+import { methodOf, type StartLine } from './sip-start-line.ts';
 import { secondsOf, skipBlanks, textOf, trimEnd, userOf } from './sip-text.ts';
 import { scanContact, type Contact } from './sip-uri.ts';
 import { branchOf, scanVia, transportOf, viaOf, type Via, type ViaSpan } from './sip-via.ts';
@@ -25,7 +25,6 @@ export interface Scanned {
   readonly plain: boolean;
   readonly body: number;
   readonly cseq: number;
-  readonly cseqMethod: string;
   readonly contentLength: number | null;
 }
 
@@ -38,7 +37,6 @@ export interface Scanned {
 export class SipMessage {
   /** 0 to 2^32-1 */
   readonly cseq: number;
-  readonly cseqMethod: string;
   /** null: not given */
   readonly contentLength: number | null;
   readonly #bytes: Buffer;
@@ -56,7 +54,6 @@ export class SipMessage {
   /** For `parseSip`. */
   constructor(scanned: Scanned) {
     this.cseq = scanned.cseq;
-    this.cseqMethod = scanned.cseqMethod;
     this.contentLength = scanned.contentLength;
     this.#bytes = scanned.bytes;
     this.#start = scanned.start;
@@ -73,6 +70,14 @@ export class SipMessage {
   /** Method of a request: a known one in capitals, else as sent; '' for a response. */
   get method(): string {
     return this.#start.method;
+  }
+
+  /** Method of CSeq, written as `method` is; not always the same as `method`. */
+  get cseqMethod(): string {
+    const end = this.#endOf(HEADER.cseq);
+    let i = this.#at(HEADER.cseq);
+    while (i < end && (this.#bytes[i] ?? 0) >= 48 && (this.#bytes[i] ?? 0) <= 57) i++;
+    return methodOf(this.#bytes, skipBlanks(this.#bytes, i, end), end);
   }
 
   /** Status code 100 to 699, 0 for a request. */

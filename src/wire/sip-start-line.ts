@@ -1,6 +1,6 @@
 import { parsed, refused, type Parsed } from '../parsed.ts';
 import { afterLineEnd } from './sip-lines.ts';
-import { numberOf, spells, textOf, trimEnd } from './sip-text.ts';
+import { numberOf, spells, textOf, trimEnd, WordTable } from './sip-text.ts';
 
 /** Request-Line or Status-Line (RFC 3261 sections 7.1 and 7.2). Ranges are offsets into the message. */
 export interface StartLine {
@@ -31,21 +31,15 @@ const METHODS: readonly string[] = [
   'SUBSCRIBE',
   'UPDATE',
 ];
-const BY_LENGTH: readonly (readonly { readonly method: string; readonly word: string }[])[] = Array.from(
-  { length: 10 },
-  (_, length) => METHODS.filter((m) => m.length === length).map((method) => ({ method, word: method.toLowerCase() })),
-);
+const KNOWN = new WordTable(METHODS.map((method) => method.toLowerCase()));
 
 /**
  * A method's name. The known ones in capitals whatever case they came in, for Asterisk obeys `register` as it does REGISTER
  * (measured), though RFC 3261 section 7.1 says that case matters; other ones as sent.
  */
 export function methodOf(bytes: Buffer, start: number, end: number): string {
-  const candidates = BY_LENGTH[end - start];
-  if (candidates !== undefined) {
-    for (const { method, word } of candidates) if (spells(bytes, start, end, word)) return method;
-  }
-  return textOf(bytes, start, end);
+  const known = METHODS[KNOWN.find(bytes, start, end)];
+  return known ?? textOf(bytes, start, end);
 }
 
 /** `SIP/2.0` at `i`? */

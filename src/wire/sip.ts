@@ -1,7 +1,7 @@
 import { parsed, refused, type Parsed } from '../parsed.ts';
 import { HEADER, HeaderLines, MOST_HEADER_BYTES } from './sip-lines.ts';
 import { SipMessage } from './sip-message.ts';
-import { methodOf, scanStartLine, type StartLine } from './sip-start-line.ts';
+import { scanStartLine, type StartLine } from './sip-start-line.ts';
 import { isBlank, numberOf, skipBlanks, trimEnd } from './sip-text.ts';
 
 export { SipMessage } from './sip-message.ts';
@@ -98,6 +98,5 @@ function checked(
     contentLength = numberOf(bytes, from, span(HEADER.contentLength, 1), MOST_CSEQ);
     if (contentLength < 0) return refused('Content-Length is not a number', from);
   }
-  const cseqMethod = methodOf(bytes, methodStart, cseqEnd);
-  return parsed(new SipMessage({ bytes, start, spans, repeated, plain, body, cseq, cseqMethod, contentLength }));
+  return parsed(new SipMessage({ bytes, start, spans, repeated, plain, body, cseq, contentLength }));
 }
