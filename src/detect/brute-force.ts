@@ -13,7 +13,7 @@ import type {
 import type { Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso } from '../time.ts';
 import { BoundedMap, SlidingDistinct, SlidingLog, type Packed } from '../windows.ts';
-import { countBy, isSteady, type Failure } from './cadence.ts';
+import { isCrowd, isSteady, namesOf, widestPort, type Entries, type Failure } from './cadence.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, printable } from './phrases.ts';
@@ -42,6 +42,12 @@ const parameters = z.strictObject({
     2,
   ),
   breach: amount(5, 'failures', 'a success after so many failures of that account from there is a breach'),
+  hint: amount(
+    2,
+    'accounts',
+    'so many accounts that failed from a new address within `window` are told as low, medium where refused for good',
+    2,
+  ),
   patience: duration('2m', 'how long many accounts behind one address may fail once or twice each before it is judged'),
 });
 type Parameters = z.output<typeof parameters>;
@@ -82,6 +88,8 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   readonly #owners = new BoundedMap<Millis>(OWNERS);
   /** source -> when anybody last authenticated there */
   readonly #inhabited = new BoundedMap<Millis>(SOURCES);
+  /** source -> when it was last told as a guesser */
+  readonly #guessers = new BoundedMap<Millis>(ACCOUNTS);
   /** account and source with a stale password -> failures, and when that was told */
   readonly #stale = new BoundedMap<{ failures: number; first: Millis; last: Millis; told: Millis | null }>(ACCOUNTS);
   readonly #swarm: Swarm;
@@ -109,7 +117,8 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     const key = `${source}>${event.destination}`;
     const state = this.#source(key, event);
     const unknown = event.reason === 'unknown-account' || event.account === null;
-    state.log.add(event.at, { name, port: event.sourcePort, unknown });
+    const final = event.reason !== 'wrong-credentials';
+    state.log.add(event.at, { name, port: event.sourcePort, unknown, final });
     state.total++;
     state.last = event.at;
     addDistinct(state.names, name, 64);
@@ -142,24 +151,18 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
 
   #judgeSource(key: string, state: Source, event: AuthFailed): EvidenceDraft[] {
     const { at } = event;
-    const rule = this.#rule(state, at);
-    if (rule === null) return [];
     const entries = state.log.since(at);
     const single = state.names.length === 1;
-    let severity: Severity = 'high';
-    if (single && isSteady(entries))
+    const verdict = this.#verdict(state, entries, sourceKey(event.source), at);
+    if (verdict === null) return [];
+    const { severity, rule } = verdict;
+    if (severity === 'high' && single && isSteady(entries))
       return this.#stalePassword(event, state.names[0] ?? '', sourceKey(event.source), state.total);
-    if (!single && this.#isCrowd(entries)) {
-      if (at - state.first < this.#p.patience) return [];
-      const seen = this.#inhabited.peek(sourceKey(event.source));
-      if (seen !== undefined) {
-        if (seen >= state.first) return [];
-        severity = 'medium';
-      }
-    }
-    const fresh = state.said.severity === null;
+    const before = state.said.severity;
+    if (severity === 'low' && before !== null) return [];
     const told = escalate(state.said, severity, state.total, this.#p.failures);
-    if (told === null || (fresh && !this.#gate.admits(at, told))) return [];
+    if (told === null || (told !== before && !this.#gate.admits(at, told))) return [];
+    if (told === 'high') this.#guessers.set(sourceKey(event.source), at);
     const target = event.destination === '' ? '' : ` at ${event.destination}`;
     const span = at - state.first;
     return [
@@ -183,27 +186,39 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     ];
   }
 
+  #verdict(state: Source, entries: Entries, source: string, at: Millis): { severity: Severity; rule: string } | null {
+    const guesser = this.#guessers.peek(source);
+    if (guesser !== undefined && at - guesser <= DAY && entries.length >= 2)
+      return { severity: 'high', rule: 'it guesses at another target too' };
+    const inhabited = this.#inhabited.peek(source);
+    const rule = this.#rule(state, entries, at);
+    if (rule !== null) {
+      if (!isCrowd(entries)) return { severity: 'high', rule };
+      if (at - state.first >= this.#p.patience && (inhabited ?? 0) < state.first)
+        return { severity: inhabited === undefined ? 'high' : 'medium', rule };
+    }
+    const recent = state.log.since(at, this.#p.window);
+    if (inhabited !== undefined || namesOf(recent).size < this.#p.hint) return null;
+    const severity = recent.every(([, f]) => f.final) ? 'medium' : 'low';
+    return { severity, rule: `${this.#p.hint} accounts within ${formatDuration(this.#p.window)}` };
+  }
+
   /** Which of the windows is full, or null. */
-  #rule(state: Source, at: Millis): string | null {
+  #rule(state: Source, day: Entries, at: Millis): string | null {
     const p = this.#p;
     const recent = state.log.since(at, p.window);
     if (recent.length >= p.failures) return `${p.failures} failures within ${formatDuration(p.window)}`;
-    // phones behind one address translator come from a port each; one program tries many accounts from one
+    // phones behind one address translator come from a port each; one program may try many accounts from one
     if (recent.length >= p.accounts && widestPort(recent) >= p.accounts)
       return `${p.accounts} accounts from one port within ${formatDuration(p.window)}`;
+    const refused = recent.filter(([, f]) => f.final);
+    if (refused.length >= p.accounts && namesOf(refused).size >= p.accounts)
+      return `${p.accounts} accounts refused within ${formatDuration(p.window)}`;
     if (state.log.since(at, HOUR).length >= p.slowFailures) return `${p.slowFailures} failures within 1 h`;
-    const day = state.log.since(at);
     if (day.length < p.crawlFailures) return null;
-    const names = countBy(day, (f) => f.name).size;
+    const names = namesOf(day).size;
     const mixed = names > 1 && day.some(([, f]) => f.unknown);
     return names >= p.crawlAccounts || mixed ? `${p.crawlFailures} failures for several accounts within a day` : null;
-  }
-
-  /** Many phones that fail once or twice each, from a port each: an office coming back after an outage. */
-  #isCrowd(entries: readonly (readonly [Millis, Failure])[]): boolean {
-    const names = countBy(entries, (f) => f.name);
-    const ports = countBy(entries, (f) => String(f.port)).size;
-    return names.size >= 3 && ports >= names.size * 0.8 && Math.max(...names.values()) <= 2;
   }
 
   /** An owner's phone that fails where it used to succeed. */
@@ -340,7 +355,14 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   }
 
   size(): number {
-    return this.#sources.size + this.#targets.size + this.#owners.size + this.#inhabited.size + this.#stale.size;
+    return (
+      this.#sources.size +
+      this.#targets.size +
+      this.#owners.size +
+      this.#inhabited.size +
+      this.#guessers.size +
+      this.#stale.size
+    );
   }
 
   snapshot(): unknown {
@@ -349,6 +371,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
       targets: this.#targets.snapshot((t) => ({ ...copy({ ...t, sources: null }), sources: t.sources.snapshot() })),
       owners: this.#owners.snapshot(Number),
       inhabited: this.#inhabited.snapshot(Number),
+      guessers: this.#guessers.snapshot(Number),
       stale: this.#stale.snapshot(copy),
       swarm: this.#swarm.snapshot(),
       gate: this.#gate.snapshot(),
@@ -367,6 +390,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     }));
     this.#owners.restore(s.owners, Number);
     this.#inhabited.restore(s.inhabited, Number);
+    this.#guessers.restore(s.guessers, Number);
     this.#stale.restore(s.stale, copy);
     this.#swarm.restore(s.swarm);
     this.#gate.restore(s.gate);
@@ -378,16 +402,10 @@ interface Snapshot {
   targets: Packed<Omit<Target, 'sources'> & { sources: [string, Millis][] }>[];
   owners: Packed<Millis>[];
   inhabited: Packed<Millis>[];
+  guessers: Packed<Millis>[];
   stale: Packed<{ failures: number; first: Millis; last: Millis; told: Millis | null }>[];
   swarm: unknown;
   gate: unknown;
-}
-
-/** Most accounts that one source port tried. */
-function widestPort(entries: readonly (readonly [Millis, Failure])[]): number {
-  const byPort = new Map<number, Set<string>>();
-  for (const [, { name, port }] of entries) byPort.set(port, (byPort.get(port) ?? new Set()).add(name));
-  return Math.max(0, ...[...byPort.values()].map((names) => names.size));
 }
 
 /**
@@ -395,7 +413,8 @@ function widestPort(entries: readonly (readonly [Millis, Failure])[]): number {
  * When a guess is right the account is taken: a breach. Failures are told for each target address by itself.
  *
  * Innocent twins: a phone with a stale password (one account, its old address or an even pace, for hours): medium, once a
- * day; an office of phones behind one address after an outage (many accounts, once or twice each, from many ports): nothing;
+ * day; an office of phones behind one address after an outage (many accounts, once or twice each, from many ports): low, and
+ * nothing where they had registered before;
  * a user who mistypes and then gets in. A first challenge never comes here: it is no failure.
  */
 export default defineDetector({

@@ -7,16 +7,38 @@ export interface Failure {
   readonly port: number;
   /** no such account here */
   readonly unknown: boolean;
+  /** refused for good (403, 404): no phone with an old password, no nonce of before an outage */
+  readonly final: boolean;
 }
 
 /** How often each value occurs. */
-export function countBy<T>(entries: readonly (readonly [Millis, T])[], of: (value: T) => string): Map<string, number> {
+function countBy<T>(entries: readonly (readonly [Millis, T])[], of: (value: T) => string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const [, value] of entries) {
     const key = of(value);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
+}
+
+/** What failed, with its time, oldest first. */
+export type Entries = readonly (readonly [Millis, Failure])[];
+
+/** Accounts that were tried, and how often. */
+export const namesOf = (entries: Entries): Map<string, number> => countBy(entries, (f) => f.name);
+
+/** Most accounts that one source port tried. */
+export function widestPort(entries: Entries): number {
+  const byPort = new Map<number, Set<string>>();
+  for (const [, { name, port }] of entries) byPort.set(port, (byPort.get(port) ?? new Set()).add(name));
+  return Math.max(0, ...[...byPort.values()].map((names) => names.size));
+}
+
+/** Many phones that fail once or twice each, from a port each: an office coming back after an outage. */
+export function isCrowd(entries: Entries): boolean {
+  const names = namesOf(entries);
+  if (names.size < 3 || Math.max(...names.values()) > 2 || entries.some(([, f]) => f.final)) return false;
+  return countBy(entries, (f) => String(f.port)).size >= names.size * 0.8;
 }
 
 /** Attempts this near to each other are one try of a phone, which answers a renewed challenge once or twice. */

@@ -40,7 +40,7 @@ const parameters = z.strictObject({
     'different prefixes dialled by a stranger in front of the same digits within a day',
     2,
   ),
-  settle: duration('2s', 'how long a new address may take to prove itself by a password that is right'),
+  settle: duration('5s', 'how long a new address may take to prove itself by a password that is right'),
   friends: amount(
     3,
     'times',

@@ -21,8 +21,16 @@ describe('brute-force', () => {
     ['ten failures within a minute', guesses(10, SECOND), [high]],
     ['ten failures that a minute does not hold', guesses(10, 9 * SECOND), []],
     ['svcrack, 175 a second, is told as it doubles', guesses(200, 6), [high, high, high, high, high]],
-    ['four accounts from one port within a minute', guesses(4, SECOND, (i) => ({ username: `1${i}` })), []],
-    ['five accounts from one port within a minute', guesses(5, SECOND, (i) => ({ username: `1${i}` })), [high]],
+    [
+      'four accounts from one port within a minute',
+      guesses(4, SECOND, (i) => ({ username: `1${i}` })),
+      [`low ${THIEF}`],
+    ],
+    [
+      'five accounts from one port within a minute',
+      guesses(5, SECOND, (i) => ({ username: `1${i}` })),
+      [`low ${THIEF}`, high],
+    ],
     ['the slow one: nineteen within an hour', guesses(19, 180 * SECOND), []],
     ['the slow one: twenty within an hour', guesses(20, 180 * SECOND), [high]],
     [
@@ -89,6 +97,16 @@ describe('brute-force', () => {
       ],
       ['high 1004', 'critical 1004'],
     ],
+    [
+      'two accounts refused for good from one address, then five',
+      guesses(5, SECOND, (i) => ({ username: `1${i}`, reason: 'forbidden', sourcePort: 20_000 + i })),
+      [`medium ${THIEF}`, high],
+    ],
+    [
+      'a guesser who comes to another target is known there with the second failure',
+      [...guesses(10, SECOND), ...series(2, NIGHT + HOUR, SECOND, (at) => failed(at, { destination: '192.0.2.20' }))],
+      [high, high],
+    ],
     // innocent twins
     [
       'one IPv6 host with an address for every try is one source',
@@ -132,7 +150,7 @@ describe('brute-force', () => {
         ...office(30, (at, o) => failed(at, o)),
         ...office(30, (at, { username }) => succeeded(at + 5_000, { username: username ?? '' })),
       ],
-      [],
+      [`low ${OWNER}`],
     ],
     [
       'thirty phones, twice each, then success',
@@ -141,7 +159,7 @@ describe('brute-force', () => {
         ...office(30, (at, o) => failed(at + 2_000, o)),
         ...office(30, (at, { username }) => succeeded(at + 9_000, { username: username ?? '' })),
       ],
-      [],
+      [`low ${OWNER}`],
     ],
     [
       'thirty phones that had registered there before',
@@ -177,8 +195,8 @@ describe('brute-force', () => {
         failed(at, { username: `${1000 + i}`, sourcePort: 40_000 + i }),
       ),
     );
-    assert.deepEqual(told(judge(bruteForce).take(...events.slice(0, 12))), []);
-    assert.deepEqual(told(judge(bruteForce).take(...events))[0], high);
+    assert.deepEqual(told(judge(bruteForce).take(...events.slice(0, 12))), [`low ${THIEF}`]);
+    assert.deepEqual(told(judge(bruteForce).take(...events)).slice(0, 2), [`low ${THIEF}`, high]);
     const inhabited = [succeeded(NIGHT - DAY, { username: '1999', source: THIEF }), ...events];
     assert.deepEqual(told(judge(bruteForce).take(...inhabited))[0], `medium ${THIEF}`);
   });
@@ -190,7 +208,7 @@ describe('brute-force', () => {
       /^198\.18\.5\.66 tried passwords for extension 1004 at 192\.0\.2\.10: 10 failures in 9 s$/,
     );
     assert.equal(one?.facts['rule'], '10 failures within 1 min');
-    const [many] = judge(bruteForce).take(...guesses(5, SECOND, (i) => ({ username: `1${i}` })));
+    const [, many] = judge(bruteForce).take(...guesses(5, SECOND, (i) => ({ username: `1${i}` })));
     assert.match(many?.summary ?? '', /for 5 accounts at/);
     const breach = judge(bruteForce)
       .take(...guesses(9, SECOND), succeeded(NIGHT + 10 * SECOND, { source: THIEF }))

@@ -273,7 +273,7 @@ export interface Judge {
 /** A detector on its defaults (or the given settings), fed as the pipeline feeds it: with what it consumes. */
 export function judge(definition: unknown, parameters: Record<string, unknown> = {}, site: Site = testSite()): Judge {
   const known = definition as DetectorDefinition;
-  const detector = known.create(known.parameters.parse(parameters), site) as Detector;
+  const detector: Detector = known.create(known.parameters.parse(parameters), site);
   const kinds = new Set<string>(known.consumes);
   return {
     detector,
