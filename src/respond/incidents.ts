@@ -19,6 +19,7 @@ import {
   alertOf,
   decideOnce,
   fold,
+  foundBy,
   incidentOf,
   joinKeys,
   newStory,
@@ -124,7 +125,8 @@ export class Incidents {
     trace(story.traces, evidence, sources);
     this.#stories.set(story.id, story);
     this.#evidence.set(evidence.id, story.id);
-    for (const key of keys) this.#keys.set(key, story.id);
+    for (const key of foundBy(keys, evidence, sources))
+      if (keys.includes(key) || !this.#keys.has(key)) this.#keys.set(key, story.id);
 
     const incident = this.#incident(story);
     const decisions = this.#decide(story, evidence, decisionsFor(incident, evidence));

@@ -154,8 +154,26 @@ export function joinKeys(networks: Networks, e: Evidence, sources: readonly stri
   // A shared address that is itself the subject joins only what the same detector says of it.
   else if (isShared(networks, value)) keys.unshift(`${e.detector}:${value}`);
   const attacker = type === 'address' || severityRank(e.severity) >= severityRank('high');
-  if (attacker) keys.push(...sources.map((source) => `source:${source}`));
+  const target = foreignTarget(networks, e);
+  if (attacker) keys.push(...sources.map((source) => `source:${source}${target === null ? '' : `>${target}`}`));
   return keys;
+}
+
+/**
+ * The keys by which later evidence finds this one: those it was joined by itself, and its sources whatever their target,
+ * so that what names no target (a scan, a breach) still finds the story of its source.
+ */
+export const foundBy = (keys: readonly string[], e: Evidence, sources: readonly string[]): string[] => [
+  ...new Set([...keys, ...(e.subject.type === 'address' ? sources.map((source) => `source:${source}`) : [])]),
+];
+
+/**
+ * An attacker at work on two PBXs is two stories (a capture of a whole network tells of many); one that goes for two
+ * addresses of this PBX is one. Which are this PBX's, the settings say; null: this one, or not told.
+ */
+function foreignTarget(networks: Networks, e: Evidence): string | null {
+  const target = e.subject.type === 'address' ? e.facts['target'] : null;
+  return typeof target !== 'string' || target === '' || networks.isPbx(target) ? null : target;
 }
 
 /** Money of a later statement of the same detector about the same subject replaces that of the earlier one. */

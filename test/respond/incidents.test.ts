@@ -205,6 +205,20 @@ const SEVERITY: [string, Evidence[], Severity[], string[]][] = [
   ['it opens at its height', [see('x', 'critical', '1'), see('x', 'low', '1')], ['critical'], []],
 ];
 
+describe('incidents: an attacker and his targets', () => {
+  const guess = (target: string, minutes: number): Evidence =>
+    see('brute-force', 'high', '203.0.113.7', ['203.0.113.7'], minutes, { facts: { target } });
+
+  it('at two PBXs is two stories; what names no target belongs to the first', () => {
+    const search = see('scan', 'medium', '203.0.113.7', ['203.0.113.7'], 5);
+    assert.equal(stories([guess('198.18.0.1', 0), guess('198.18.0.2', 1), guess('198.18.0.1', 2), search]), 'abaa');
+  });
+
+  it('at two addresses of this PBX, or where the target is not told, is one story', () => {
+    assert.equal(stories([guess('192.0.2.10', 0), guess('', 1), guess('192.0.2.10', 2)]), 'aaa');
+  });
+});
+
 describe('incidents', () => {
   for (const [sentence, all, expected] of JOINED)
     it(`${sentence}: ${expected}`, () => {
