@@ -1,15 +1,6 @@
 import { z } from 'zod';
 import { sourceKey } from '../address.ts';
-import type {
-  AuthFailed,
-  AuthSucceeded,
-  EvidenceDraft,
-  Fact,
-  Millis,
-  Severity,
-  SourceProof,
-  Subject,
-} from '../model.ts';
+import type { AuthFailed, AuthSucceeded, EvidenceDraft, Millis, Severity, SourceProof, Subject } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso } from '../time.ts';
 import { BoundedMap, SlidingDistinct, SlidingLog, type Packed } from '../windows.ts';
@@ -17,6 +8,7 @@ import { isCrowd, isSteady, namesOf, widestPort, type Entries, type Failure } fr
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, printable } from './phrases.ts';
+import { draft, StalePasswords } from './stale-password.ts';
 import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, proofOf, unsaid } from './story.ts';
 import type { Said } from './story.ts';
 import { Swarm } from './swarm.ts';
@@ -90,14 +82,14 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   readonly #inhabited = new BoundedMap<Millis>(SOURCES);
   /** source -> when it was last told as a guesser */
   readonly #guessers = new BoundedMap<Millis>(ACCOUNTS);
-  /** account and source with a stale password -> failures, and when that was told */
-  readonly #stale = new BoundedMap<{ failures: number; first: Millis; last: Millis; told: Millis | null }>(ACCOUNTS);
+  readonly #stale: StalePasswords;
   readonly #swarm: Swarm;
   readonly #gate = new FloodGate();
 
   constructor(p: Parameters, site: Site) {
     this.#p = p;
     this.#site = site;
+    this.#stale = new StalePasswords(p.failures);
     this.#swarm = new Swarm(p.roaming);
     this.#limit = Math.max(p.failures, p.slowFailures, p.crawlFailures, p.breach) + 8;
   }
@@ -113,7 +105,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     if (event.reason === 'too-many-contacts') return [];
     const name = event.account ?? event.username.toLowerCase();
     const source = sourceKey(event.source);
-    if (this.#owners.get(`${name}|${source}`) !== undefined) return this.#staleOwner(event, name, source);
+    if (this.#owners.get(`${name}|${source}`) !== undefined) return this.#stale.failed(event, name, source);
     const key = `${source}>${event.destination}`;
     const state = this.#source(key, event);
     const unknown = event.reason === 'unknown-account' || event.account === null;
@@ -124,7 +116,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     addDistinct(state.names, name, 64);
     if (event.userAgent !== '') state.userAgent = event.userAgent;
     return [
-      ...this.#judgeSource(key, state, event),
+      ...this.#judgeSource(key, state, event, name, source),
       ...this.#judgeAccount(event, name, source),
       ...(unknown || state.names.length > 1 ? this.#swarm.failed(event, name, source) : []),
     ];
@@ -149,25 +141,24 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     return state;
   }
 
-  #judgeSource(key: string, state: Source, event: AuthFailed): EvidenceDraft[] {
+  #judgeSource(key: string, state: Source, event: AuthFailed, name: string, source: string): EvidenceDraft[] {
     const { at } = event;
     const entries = state.log.since(at);
     const single = state.names.length === 1;
-    const verdict = this.#verdict(state, entries, sourceKey(event.source), at);
+    const verdict = this.#verdict(state, entries, source, at);
     if (verdict === null) return [];
     const { severity, rule } = verdict;
-    if (severity === 'high' && single && isSteady(entries))
-      return this.#stalePassword(event, state.names[0] ?? '', sourceKey(event.source), state.total);
+    if (severity === 'high' && single && isSteady(entries)) return this.#stale.tell(event, name, source, state.total);
     const before = state.said.severity;
     if (severity === 'low' && before !== null) return [];
     const told = escalate(state.said, severity, state.total, this.#p.failures);
     if (told === null || (told !== before && !this.#gate.admits(at, told))) return [];
-    if (told === 'high') this.#guessers.set(sourceKey(event.source), at);
+    if (told === 'high') this.#guessers.set(source, at);
     const target = event.destination === '' ? '' : ` at ${event.destination}`;
     const span = at - state.first;
     return [
       {
-        ...this.#draft(event, told, state.subject, `${key}|${iso(state.first)}|${told}|${state.total}`),
+        ...draft(event, told, state.subject, `${key}|${iso(state.first)}|${told}|${state.total}`),
         summary:
           `${printable(event.source)} tried passwords for ${single ? `extension ${printable(state.names[0] ?? '')}` : counted(state.names.length, 'account')}${target}: ` +
           `${counted(state.total, 'failure')}${span < 1_000 ? '' : ` in ${formatDuration(span)}`}`,
@@ -221,33 +212,6 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     return names >= p.crawlAccounts || mixed ? `${p.crawlFailures} failures for several accounts within a day` : null;
   }
 
-  /** An owner's phone that fails where it used to succeed. */
-  #staleOwner(event: AuthFailed, name: string, source: string): EvidenceDraft[] {
-    const key = `${name}|${source}`;
-    const stale = this.#stale.get(key);
-    const failures = stale === undefined || event.at - stale.last > DAY ? 1 : stale.failures + 1;
-    const first = stale === undefined || failures === 1 ? event.at : stale.first;
-    this.#stale.set(key, { failures, first, last: event.at, told: stale?.told ?? null });
-    return failures >= this.#p.failures ? this.#stalePassword(event, name, source, failures) : [];
-  }
-
-  /** Told once a day: somebody should walk to that phone. */
-  #stalePassword(event: AuthFailed, name: string, source: string, failures: number): EvidenceDraft[] {
-    const key = `${name}|${source}`;
-    const stale = this.#stale.get(key) ?? { failures, first: event.at, last: event.at, told: null };
-    if (stale.told !== null && event.at - stale.told < DAY) return [];
-    this.#stale.set(key, { ...stale, failures, last: event.at, told: event.at });
-    const subject = event.account === null ? addressSubject(event.source) : accountSubject(event.account);
-    return [
-      {
-        ...this.#draft(event, 'medium', subject, `stale|${key}|${iso(event.at)}`),
-        summary: `A phone at ${printable(event.source)} keeps trying a password for extension ${printable(name)} that is wrong, ${counted(failures, 'time')} so far`,
-        facts: { failures, account: printable(name), userAgent: printable(event.userAgent), rule: 'stale password' },
-        accounts: event.account === null ? [] : [event.account],
-      },
-    ];
-  }
-
   #judgeAccount(event: AuthFailed, name: string, source: string): EvidenceDraft[] {
     if (event.account === null || event.reason === 'unknown-account') return [];
     let target = this.#targets.get(name);
@@ -264,7 +228,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     if (told === null) return [];
     return [
       {
-        ...this.#draft(
+        ...draft(
           event,
           told,
           accountSubject(event.account),
@@ -283,7 +247,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     const source = sourceKey(event.source);
     const owner = `${name}|${source}`;
     this.#inhabited.set(source, event.at);
-    this.#stale.delete(owner);
+    this.#stale.mended(name, source);
     const owned = this.#owners.get(owner) !== undefined;
     this.#owners.set(owner, event.at);
     let failures = 0;
@@ -315,7 +279,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
         : `after ${counted(failures, 'failure')} in ${formatDuration(event.at - first)}`;
     return [
       {
-        ...this.#draft(event, severity, subject, `breach|${owner}|${iso(event.at)}`),
+        ...draft(event, severity, subject, `breach|${owner}|${iso(event.at)}`),
         summary: `${printable(event.source)} got into extension ${printable(name)} ${told}${steady ? ', at the even pace of a phone' : ''}`,
         facts: {
           failures,
@@ -328,30 +292,6 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
         accounts: event.account === null ? [] : [event.account],
       },
     ];
-  }
-
-  #draft(
-    event: AuthFailed | AuthSucceeded,
-    severity: Severity,
-    subject: Subject,
-    key: string,
-  ): Omit<EvidenceDraft, 'summary'> & { summary: string } {
-    const facts: Record<string, Fact> = {};
-    const sources = [event.source];
-    const sourceProof = proofOf(event.transport, false);
-    return {
-      key,
-      at: event.at,
-      severity,
-      subject,
-      summary: '',
-      facts,
-      calls: [],
-      callKeys: [],
-      sources,
-      sourceProof,
-      accounts: [],
-    };
   }
 
   size(): number {
@@ -372,7 +312,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
       owners: this.#owners.snapshot(Number),
       inhabited: this.#inhabited.snapshot(Number),
       guessers: this.#guessers.snapshot(Number),
-      stale: this.#stale.snapshot(copy),
+      stale: this.#stale.snapshot(),
       swarm: this.#swarm.snapshot(),
       gate: this.#gate.snapshot(),
     };
@@ -391,7 +331,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     this.#owners.restore(s.owners, Number);
     this.#inhabited.restore(s.inhabited, Number);
     this.#guessers.restore(s.guessers, Number);
-    this.#stale.restore(s.stale, copy);
+    this.#stale.restore(s.stale);
     this.#swarm.restore(s.swarm);
     this.#gate.restore(s.gate);
   }
@@ -403,7 +343,7 @@ interface Snapshot {
   owners: Packed<Millis>[];
   inhabited: Packed<Millis>[];
   guessers: Packed<Millis>[];
-  stale: Packed<{ failures: number; first: Millis; last: Millis; told: Millis | null }>[];
+  stale: unknown;
   swarm: unknown;
   gate: unknown;
 }

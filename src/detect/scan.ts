@@ -8,20 +8,18 @@ import type {
   Millis,
   RegisterAccepted,
   RequestAnswered,
-  RequestFacts,
   RequestSeen,
   Severity,
   SourceProof,
   Tick,
 } from '../model.ts';
 import type { Site } from '../site/site.ts';
-import { DAY, formatDuration, iso, SECOND } from '../time.ts';
+import { DAY, formatDuration } from '../time.ts';
 import { BoundedMap, SlidingDistinct, type Packed } from '../windows.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
-import { counted, printable } from './phrases.ts';
-import { addressSubject, copy, escalate, FloodGate, proofOf, unsaid } from './story.ts';
-import type { Said } from './story.ts';
+import { evidenceOf, note, probeOf, type Scanner } from './scan-story.ts';
+import { copy, escalate, FloodGate, proofOf, unsaid } from './story.ts';
 import { NamedTools, toolOf } from './tools.ts';
 
 const parameters = z.strictObject({
@@ -55,23 +53,6 @@ const parameters = z.strictObject({
   ),
 });
 type Parameters = z.output<typeof parameters>;
-
-/** A stranger who probed more than one thing. */
-interface Scanner {
-  address: string;
-  probes: SlidingDistinct;
-  /** probes that were answered, so that he learnt something */
-  answers: SlidingDistinct;
-  first: Millis;
-  last: Millis;
-  distinct: number;
-  prefixed: number;
-  methods: string[];
-  tool: string | null;
-  userAgent: string;
-  proof: SourceProof;
-  said: Said;
-}
 
 /** Nearly all sources ask for one thing only: these cost next to nothing. */
 interface Single {
@@ -315,40 +296,7 @@ class Scan implements Detector<Taken['kind']> {
     const fresh = scanner.said.severity === null;
     const told = escalate(scanner.said, verdict.severity, scanner.distinct, this.#p.targets);
     if (told === null || (fresh && !this.#gate.admits(at, told))) return NOTHING;
-    const answered = scanner.answers.count(at);
-    const span = scanner.last - scanner.first;
-    const what =
-      scanner.prefixed >= this.#p.prefixes
-        ? `${scanner.prefixed} prefixes before the same number`
-        : counted(scanner.distinct, 'account, number or address', 'accounts, numbers or addresses');
-    const tool = scanner.tool === null ? '' : ` with ${scanner.tool}`;
-    return [
-      {
-        key: `${key}|${iso(scanner.first)}|${told}|${scanner.distinct}|${scanner.prefixed}`,
-        at,
-        severity: told,
-        subject: addressSubject(scanner.address),
-        summary:
-          `${printable(scanner.address)} probed ${what}${span < SECOND ? '' : ` in ${formatDuration(span)}`}${tool}, ` +
-          (answered === 0 ? 'without learning anything' : `${answered} of them answered`),
-        facts: {
-          probed: scanner.distinct,
-          answered,
-          prefixes: scanner.prefixed,
-          examples: scanner.probes.values().slice(-8).map(printable),
-          methods: scanner.methods.map(printable),
-          tool: scanner.tool,
-          userAgent: printable(scanner.userAgent),
-          rule: verdict.rule,
-          since: iso(scanner.first),
-        },
-        calls: [],
-        callKeys: [],
-        sources: [scanner.address],
-        sourceProof: scanner.proof,
-        accounts: [],
-      },
-    ];
+    return [evidenceOf(key, scanner, at, told, verdict.rule, scanner.prefixed >= this.#p.prefixes)];
   }
 
   size(): number {
@@ -396,24 +344,6 @@ interface Snapshot {
 }
 
 const NOTHING: readonly EvidenceDraft[] = [];
-
-/** What a request asks about: for OPTIONS a server and user, for a call the number, else the account. */
-function probeOf(request: RequestFacts): string {
-  switch (request.method) {
-    case 'OPTIONS':
-      return `${request.destination} ${request.requestUser}`;
-    case 'INVITE':
-      return request.requestUser;
-    default:
-      return request.toUser;
-  }
-}
-
-function note(scanner: Scanner, method: string, userAgent: string, proof: SourceProof): void {
-  if (method !== '' && scanner.methods.length < 8 && !scanner.methods.includes(method)) scanner.methods.push(method);
-  if (userAgent !== '') scanner.userAgent = userAgent;
-  if (proof !== 'none') scanner.proof = proof;
-}
 
 /**
  * Attack: before passwords are guessed or calls are placed, somebody finds out what is there: which addresses speak SIP
