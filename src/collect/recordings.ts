@@ -34,7 +34,7 @@ export async function* readRecordings(files: readonly string[], times: CdrTimes)
       // few files at a time: looking at all of them costs less than keeping them sorted
       let first: Source | null = null;
       for (const source of sources) {
-        if (source.head !== undefined && (first === null || source.head.at < first.at)) first = source;
+        if (source.at < (first?.at ?? Infinity)) first = source;
       }
       if (first?.head === undefined) return;
       yield first.head;
@@ -69,6 +69,11 @@ class Source {
       closeSync(this.#fd);
       throw error;
     }
+  }
+
+  /** time of the next item; Infinity: there is none */
+  get at(): Millis {
+    return this.head?.at ?? Infinity;
   }
 
   next(): void {
