@@ -7,7 +7,7 @@ import { Pipeline } from '../pipeline.ts';
 import { Recorder } from '../respond/recorder.ts';
 import { Zone } from '../time.ts';
 import { en } from '../words/index.ts';
-import { daemonOf } from './lock.ts';
+import { daemonOf, isSameFile } from './lock.ts';
 import { storeOf } from './open-store.ts';
 import type { GlobalOptions, Output } from './output.ts';
 import { alertPrinter, statusOf, type FailOn } from './verdict.ts';
@@ -31,7 +31,7 @@ export default function scan(_args: readonly string[], options: ScanOptions & Gl
   const store = storeOf(config, { create: true });
   try {
     const daemon = daemonOf(store.path);
-    if (daemon?.cdr === path)
+    if (typeof daemon?.cdr === 'string' && isSameFile(daemon.cdr, path))
       throw new RingfenceError(
         'store-locked',
         `ringfence run (process ${daemon.pid}) follows ${path} already; what it finds is in ringfence alerts`,
