@@ -12,6 +12,11 @@ export interface Context {
   readonly clock: EventClock;
   readonly servers: Servers;
   readonly emit: (event: Event) => void;
+  /**
+   * Does somebody here take registrations or ask for passwords? Between carriers nobody does, and a call without
+   * either says nothing.
+   */
+  registrar: boolean;
   /** Do we know what was before? In a recording always; live after a registration period or once the registrar's state was read. */
   historyKnown(at: Millis): boolean;
 }

@@ -46,8 +46,11 @@ export class Correlator {
       clock: this.#clock,
       servers: this.#servers,
       emit,
+      registrar: false,
       historyKnown: (at) =>
-        !options.live || this.#seeded || (this.#startedAt !== null && at - this.#startedAt >= REGISTRATION_PERIOD),
+        this.#seeded ||
+        (this.#context.registrar &&
+          (!options.live || (this.#startedAt !== null && at - this.#startedAt >= REGISTRATION_PERIOD))),
     };
     this.#registrations = new Registrations(this.#context);
     this.#calls = new Calls(this.#context, this.#registrations);
@@ -151,6 +154,7 @@ export class Correlator {
     return {
       now: this.#clock.now,
       startedAt: this.#startedAt,
+      registrar: this.#context.registrar,
       servers: this.#servers.snapshot(),
       registrations: this.#registrations.snapshot(),
       calls: this.#calls.snapshot(),
@@ -161,12 +165,14 @@ export class Correlator {
     const s = snapshot as {
       now: Millis;
       startedAt: Millis | null;
+      registrar: boolean;
       servers: string[];
       registrations: unknown;
       calls: unknown;
     };
     this.#clock.restore(s.now);
     this.#startedAt = s.startedAt;
+    this.#context.registrar = s.registrar;
     this.#servers.restore(s.servers);
     this.#registrations.restore(s.registrations);
     this.#calls.restore(s.calls);

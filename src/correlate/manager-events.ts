@@ -104,6 +104,7 @@ export class ManagerEvents {
     // endpoints that need no password authenticate too, by address: that proves nothing about a person
     if (event.get('UsingPassword') === '0' || (account !== null && this.#context.site.networks.isTrunk(account)))
       return;
+    this.#context.registrar = true;
     if (account !== null) {
       const authenticated = { account, callId, ...source, at: this.#context.clock.now };
       this.#authenticated.set(account, authenticated);

@@ -5,7 +5,7 @@ import type { Authentication } from './authentication.ts';
 import type { Calls } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import type { ContactValue, Registrations } from './registrations.ts';
-import { Transactions, type Answer, type Transaction } from './transactions.ts';
+import { Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
 
 /** Where a packet went from and to; addresses in canonical text. A HepPacket is one. */
 export interface PacketPath {
@@ -15,6 +15,8 @@ export interface PacketPath {
   readonly destinationPort: number;
   readonly transport: Transport;
 }
+
+type FirstHop = Pick<RequestFacts, 'source' | 'sourcePort' | 'transport'>;
 
 /** First hops remembered, so that AMI behind a proxy can be told the true source. */
 const MAX_SOURCES = 32_768;
@@ -32,7 +34,7 @@ export class Signalling {
   readonly #calls: Calls;
   readonly #authentication: Authentication;
   readonly #transactions = new Transactions();
-  readonly #firstHop = new BoundedMap<{ source: string; sourcePort: number; transport: Transport }>(MAX_SOURCES);
+  readonly #firstHop = new BoundedMap<FirstHop>(MAX_SOURCES);
   /** the PBX's own INVITEs to trunks that no call explains yet */
   #ownInvites: { facts: RequestFacts; at: Millis; seenAt: Millis }[] = [];
 
@@ -48,7 +50,7 @@ export class Signalling {
   }
 
   /** Where the first hop of this Call-ID came from, if its SIP was seen. */
-  sourceOf(callId: string): { source: string; sourcePort: number; transport: Transport } | undefined {
+  sourceOf(callId: string): FirstHop | undefined {
     return this.#firstHop.peek(callId);
   }
 
@@ -81,25 +83,25 @@ export class Signalling {
     const { networks, accounts } = this.#context.site;
     const trunk = networks.trunkOf(path.source);
     const user = method === 'REGISTER' ? facts.toUser : (facts.authUser ?? facts.fromUser);
-    const transaction: Transaction = {
+    const request: OpenRequest = {
       facts,
       account: trunk === null && user !== '' ? accounts.resolve(user) : null,
       trunk,
-      offered,
       contacts: method === 'REGISTER' ? contactValues(message) : [],
       expires: message.expires,
       at: this.#context.clock.now,
-      answered: 0,
+      provisional: false,
       authenticated: false,
       taken: false,
     };
+    const transaction: Transaction = { offered, request };
     this.#transactions.open(key, transaction);
-    if (!this.#firstHop.has(facts.callId)) this.#firstHop.set(facts.callId, facts);
+    if (!this.#firstHop.has(facts.callId)) this.#firstHop.set(facts.callId, firstHop(facts));
     this.#context.emit({
       kind: 'request.seen',
       ...stamp(this.#context, 'sip', seenAt),
       request: facts,
-      account: transaction.account,
+      account: request.account,
       trunk,
     });
     for (const answer of this.#transactions.takeEarly(key, this.#context.clock.now))
@@ -118,75 +120,82 @@ export class Signalling {
         this.#transactions.hold(key, answerOf(message, seenAt), this.#context.clock.now);
       return;
     }
-    if (transaction.answered === 2 || (transaction.answered === 1 && message.status < 200)) return;
+    if (transaction.request === null || (transaction.request.provisional && message.status < 200)) return;
     this.#answer(transaction, answerOf(message, seenAt), path, true);
   }
 
   /** Takes in one answer. `path` is that of the answer (`fromServer`) or of the request, when the answer came first. */
   #answer(transaction: Transaction, answer: Answer, path: PacketPath, fromServer = false): void {
-    const { facts } = transaction;
+    const { request } = transaction;
+    if (request === null) return;
+    const { facts } = request;
     const { status } = answer;
-    if (transaction.answered === 2) return;
-    transaction.answered = status >= 200 ? 2 : 1;
+    if (status >= 200) transaction.request = null;
+    else request.provisional = true;
     if (fromServer && (answer.challenges || (facts.method === 'REGISTER' && status === 200)))
       this.#context.servers.learn(path.source, path.sourcePort, path.transport);
-    if (facts.method === 'INVITE') this.#inviteAnswered(transaction, answer);
+    if (!this.#context.registrar)
+      this.#context.registrar =
+        answer.challenges ||
+        (facts.method === 'REGISTER' && status >= 200) ||
+        this.#context.site.networks.isPbx(facts.destination);
+    if (facts.method === 'INVITE') this.#inviteAnswered(request, answer);
     if (status < 200) return;
     if (status === 401 || status === 407) {
-      if (isChallenge(transaction, answer)) return;
-      this.#failed(transaction, answer, 'wrong-credentials');
-    } else if (facts.method === 'REGISTER') this.#registerAnswered(transaction, answer);
+      if (isChallenge(request, answer)) return;
+      this.#failed(request, answer, 'wrong-credentials');
+    } else if (facts.method === 'REGISTER') this.#registerAnswered(request, answer);
     this.#context.emit({
       kind: 'request.answered',
       ...stamp(this.#context, 'sip', answer.seenAt),
       request: facts,
-      account: transaction.account,
-      trunk: transaction.trunk,
+      account: request.account,
+      trunk: request.trunk,
       status,
     });
   }
 
-  #registerAnswered(transaction: Transaction, answer: Answer): void {
-    const { facts } = transaction;
-    if (answer.status === 403) this.#failed(transaction, answer, 'forbidden');
-    else if (answer.status === 404) this.#failed(transaction, answer, 'unknown-account');
+  #registerAnswered(request: OpenRequest, answer: Answer): void {
+    const { facts } = request;
+    if (answer.status === 403) this.#failed(request, answer, 'forbidden');
+    else if (answer.status === 404) this.#failed(request, answer, 'unknown-account');
     else if (answer.status >= 200 && answer.status < 300) {
-      if (facts.authUser !== null) this.#succeeded(transaction, answer.seenAt);
+      if (facts.authUser !== null) this.#succeeded(request, answer.seenAt);
       this.#registrations.accept({
         feed: 'sip',
         seenAt: answer.seenAt,
         aor: aorOf(facts),
-        account: transaction.account,
+        account: request.account,
         source: facts.source,
         sourcePort: facts.sourcePort,
         transport: facts.transport,
         userAgent: facts.userAgent,
         callId: facts.callId,
         authUser: facts.authUser,
-        requested: transaction.contacts,
+        requested: request.contacts,
         listed: answer.contacts,
-        expires: answer.expires ?? transaction.expires ?? DEFAULT_EXPIRES,
+        expires: answer.expires ?? request.expires ?? DEFAULT_EXPIRES,
       });
     }
   }
 
-  #inviteAnswered(transaction: Transaction, answer: Answer): void {
-    const { facts } = transaction;
+  #inviteAnswered(request: OpenRequest, answer: Answer): void {
+    const { facts } = request;
     const { status, seenAt } = answer;
     if (status >= 300) {
       // only the request that was taken on ends the call: the challenge of the one before may be mirrored after it
       const call =
-        transaction.taken && !isChallenge(transaction, answer) ? this.#calls.byCallId(facts.callId) : undefined;
+        request.taken && !isChallenge(request, answer) ? this.#calls.byCallId(facts.callId) : undefined;
       if (call !== undefined && !call.answered) this.#calls.end(call, status, 'sip', seenAt);
       return;
     }
-    transaction.taken = true;
-    if (facts.authUser !== null) this.#succeeded(transaction, seenAt);
+    request.taken = true;
+    if (facts.authUser !== null) this.#succeeded(request, seenAt);
     const call = this.#calls.start({
       feed: 'sip',
       seenAt,
-      account: transaction.account,
-      trunk: transaction.trunk,
+      account: request.account,
+      trunk: request.trunk,
       from: facts.fromUser,
       dialled: facts.requestUser === '' ? facts.toUser : facts.requestUser,
       callId: facts.callId,
@@ -198,19 +207,19 @@ export class Signalling {
       transport: facts.transport,
       userAgent: facts.userAgent,
       authenticated: facts.authUser !== null,
-      startedAt: transaction.at,
+      startedAt: request.at,
     });
     if (status >= 200) this.#calls.answer(call, 'sip', seenAt);
   }
 
   #failed(
-    transaction: Transaction,
+    request: OpenRequest,
     answer: Answer,
     reason: 'wrong-credentials' | 'forbidden' | 'unknown-account',
   ): void {
-    const { facts } = transaction;
+    const { facts } = request;
     this.#authentication.failed('sip', answer.seenAt, {
-      account: transaction.account,
+      account: request.account,
       username: facts.authUser ?? (facts.method === 'REGISTER' ? facts.toUser : facts.fromUser),
       source: facts.source,
       sourcePort: facts.sourcePort,
@@ -224,12 +233,12 @@ export class Signalling {
   }
 
   /** Told at the first answer that shows it: the provisional one of a call, the 200 of a registration. */
-  #succeeded(transaction: Transaction, seenAt: Millis): void {
-    const { facts } = transaction;
-    if (transaction.authenticated) return;
-    transaction.authenticated = true;
+  #succeeded(request: OpenRequest, seenAt: Millis): void {
+    const { facts } = request;
+    if (request.authenticated) return;
+    request.authenticated = true;
     this.#authentication.succeeded('sip', seenAt, {
-      account: facts.authUser === null ? transaction.account : this.#context.site.accounts.resolve(facts.authUser),
+      account: facts.authUser === null ? request.account : this.#context.site.accounts.resolve(facts.authUser),
       username: facts.authUser ?? '',
       source: facts.source,
       sourcePort: facts.sourcePort,
@@ -263,6 +272,9 @@ export class Signalling {
     }
   }
 }
+
+/** A copy, for the facts of a request are let go when it is answered. */
+const firstHop = ({ source, sourcePort, transport }: RequestFacts): FirstHop => ({ source, sourcePort, transport });
 
 const ownCall = (
   facts: RequestFacts,
@@ -298,7 +310,7 @@ const ownCall = (
 });
 
 /** A request without credentials, or with an expired nonce, is asked for credentials: that is no failure. */
-const isChallenge = ({ facts }: Transaction, { status, stale }: Answer): boolean =>
+const isChallenge = ({ facts }: OpenRequest, { status, stale }: Answer): boolean =>
   (status === 401 || status === 407) && (facts.authUser === null || stale);
 
 /** user@host of the To header: the address-of-record of a REGISTER (RFC 3261 section 10.2). */

@@ -10,17 +10,23 @@ const EARLY_FOR = 2_000;
 
 /** One request outside a dialog and what has been answered so far. */
 export interface Transaction {
+  /** digest response offered; a guesser who keeps branch and CSeq still changes this */
+  readonly offered: string;
+  /** null: it has its final answer, and is kept only to know what comes again */
+  request: OpenRequest | null;
+}
+
+/** A request that waits for its final answer. */
+export interface OpenRequest {
   readonly facts: RequestFacts;
   readonly account: string | null;
   readonly trunk: string | null;
-  /** digest response offered; a guesser who keeps branch and CSeq still changes this */
-  readonly offered: string;
   /** REGISTER only */
   readonly contacts: readonly ContactValue[] | '*';
   readonly expires: number | null;
   readonly at: Millis;
-  /** the highest class of answer taken in: 0 none, 1 provisional, 2 final */
-  answered: 0 | 1 | 2;
+  /** has a provisional answer been taken in? */
+  provisional: boolean;
   /** has it been told that the credentials were taken? */
   authenticated: boolean;
   /** INVITE: did the PBX take the call on? */

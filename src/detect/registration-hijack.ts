@@ -101,7 +101,11 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     return found;
   }
 
-  /** The password of another account opened this one: the registrar does not compare the two names. */
+  /**
+   * Another name's password opened this account: the registrar does not compare the two. Providers hand out digest
+   * usernames of their own, though, so it is grave only where the name is another account's or could be (an
+   * extension), or somebody else is registered here.
+   */
   #borrowed(event: RegisterAccepted, state: State, device: Device): EvidenceDraft[] {
     const { authUser } = event;
     if (authUser === null || state.authUsers.includes(authUser)) return [];
@@ -112,7 +116,16 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     if (resolved !== null && resolved === event.account) return [];
     const owner = state.devices.find((d) => d.key !== device.key);
     const story = storyOf(state, device, owner, event.historyKnown);
-    return tell(state, story, 'high', `registered with the password of ${printable(authUser)}`, event.at);
+    const another = this.#isAccount(resolved ?? authUser) || event.others.length > 0 || event.displaced.length > 0;
+    return another
+      ? tell(state, story, 'high', `registered with the password of ${printable(authUser)}`, event.at)
+      : tell(state, story, 'medium', `registered with the digest username ${printable(authUser)}`, event.at);
+  }
+
+  /** Is this name an account of its own: told by the settings or the PBX, or seen to register? */
+  #isAccount(name: string): boolean {
+    const { accounts, number } = this.#site;
+    return accounts.mapped(name) || this.#states.has(name) || number(name).kind === 'extension';
   }
 
   /** An address that this account was never seen at. */

@@ -215,6 +215,17 @@ describe('correlate: mirrored SIP', () => {
     assert.deepEqual([second?.previous?.source, second?.binding.source], ['203.0.113.5', '198.51.100.7']);
   });
 
+  it('does not miss registrations between carriers, where nobody registers or asks for passwords', () => {
+    const play = (pbx: readonly string[]): string | undefined => {
+      const w = watch(siteOf({ network: { pbx: [...pbx] } }));
+      const s = new Station('203.0.113.5');
+      const invite = s.request(T, { method: 'INVITE', user: '4930', to: '00371670', callId: 'c' });
+      w.play([invite, s.answer(T + 5, invite, 100), s.answer(T + 9, invite, 200)]);
+      return w.of('call.started')[0]?.registration;
+    };
+    assert.deepEqual([play([]), play([PBX])], ['unknown', 'none']);
+  });
+
   it('says where a caller is registered from', () => {
     const w = watch(siteOf({ network: { pbx: [PBX] } }, ['1001']));
     const owner = new Station('203.0.113.5');

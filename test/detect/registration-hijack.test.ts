@@ -97,7 +97,15 @@ describe('registration-hijack', () => {
     ],
     [
       "bob's password registers alice",
-      [registered(NIGHT, {}, { account: 'alice', aor: 'alice@pbx', authUser: 'bob' })],
+      [
+        registered(NIGHT - HOUR, {}, { account: 'bob', aor: 'bob@pbx', authUser: 'bob' }),
+        registered(NIGHT, {}, { account: 'alice', aor: 'alice@pbx', authUser: 'bob' }),
+      ],
+      ['high alice'],
+    ],
+    [
+      "bob's password registers alice, whose phone is registered",
+      [registered(NIGHT, {}, { account: 'alice', aor: 'alice@pbx', authUser: 'bob', others: [binding(NIGHT)] })],
       ['high alice'],
     ],
     ["extension 100's password registers 1004", [registered(NIGHT, {}, { authUser: '100' })], ['high 1004']],
@@ -212,9 +220,9 @@ describe('registration-hijack', () => {
     ['the registrar lets it run out', [home, removed(NIGHT + HOUR, null, [owner])], []],
     ['an auth name that belongs to the extension', [registered(NIGHT, {}, { authUser: 'phone-1004@pbx' })], []],
     [
-      'a strange auth name is said once',
+      "a digest username that is nobody else's is a provider's custom, said once",
       series(9, NIGHT, MINUTE, (at) => registered(at, {}, { authUser: 'x' })),
-      ['high 1004'],
+      ['medium 1004'],
     ],
     ['the owner calls while a thief is registered', [home, instead(), started(NIGHT + HOUR)], ['high 1004']],
     [

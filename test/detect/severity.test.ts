@@ -60,7 +60,11 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       registered(NIGHT + MINUTE, thief, { displaced: [binding(NIGHT)], historyKnown: false }),
       registered(NIGHT + 2 * MINUTE, {}, { displaced: [binding(NIGHT, thief)], historyKnown: false }),
     ],
-    "a registration with another account's password": [registered(NIGHT, {}, { authUser: 'bob' })],
+    "a registration with another account's password": [
+      registered(NIGHT - HOUR, {}, { account: 'bob', aor: 'bob@pbx' }),
+      registered(NIGHT, {}, { authUser: 'bob' }),
+    ],
+    'a registration with a digest username that is nobody else': [registered(NIGHT, {}, { authUser: 'xk2048' })],
     'a registration from a new address after wrong passwords there': [
       home,
       ...guess(3),
