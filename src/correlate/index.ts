@@ -1,7 +1,7 @@
 import type { Binding, CallRecord, Event, Malformed, Millis } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import type { AmiMessage } from '../wire/ami.ts';
-import { parseSip } from '../wire/sip.ts';
+import { KEEP_ALIVE, parseSip } from '../wire/sip.ts';
 import { Authentication } from './authentication.ts';
 import { Calls } from './calls.ts';
 import { EventClock } from './clock.ts';
@@ -80,7 +80,8 @@ export class Correlator {
     this.#reach(seenAt, arrival);
     const parsed = parseSip(payload);
     if (parsed.ok) this.#signalling.message(path, parsed.value, seenAt);
-    else if (!isKeepAlive(payload)) this.#malformed('sip', path.source, parsed.reason, seenAt);
+    else if (parsed.reason !== KEEP_ALIVE && !isStun(payload))
+      this.#malformed('sip', path.source, parsed.reason, seenAt);
   }
 
   /** Bytes that a decoder before us refused. */
@@ -192,8 +193,6 @@ const bindingOf = (c: StandingContact, now: Millis): Binding => ({
   expiresAt: c.expiresAt,
 });
 
-/** CRLF keep-alives (RFC 5626 section 3.5.1), the four zero bytes of some phones, STUN (RFC 8489: two zero bits, magic cookie). */
-function isKeepAlive(payload: Buffer): boolean {
-  if (payload.length <= 4) return payload.every((b) => b === 13 || b === 10 || b === 0 || b === 32);
-  return payload.length >= 20 && (payload[0] ?? 0xff) < 4 && payload.readUInt32BE(4) === 0x2112a442;
-}
+/** STUN beside SIP on one port (RFC 8489 section 5: two zero bits, magic cookie). */
+const isStun = (payload: Buffer): boolean =>
+  payload.length >= 20 && (payload[0] ?? 0xff) < 4 && payload.readUInt32BE(4) === 0x2112a442;

@@ -116,15 +116,20 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     if (resolved !== null && resolved === event.account) return [];
     const owner = state.devices.find((d) => d.key !== device.key);
     const story = storyOf(state, device, owner, event.historyKnown);
-    const another = this.#isAccount(resolved ?? authUser) || event.others.length > 0 || event.displaced.length > 0;
+    const disturbed = event.others.length > 0 || event.displaced.length > 0;
+    const another = disturbed || this.#isAnothersAccount(resolved ?? authUser, device.address);
     return another
       ? tell(state, story, 'high', `registered with the password of ${printable(authUser)}`, event.at)
       : tell(state, story, 'medium', `registered with the digest username ${printable(authUser)}`, event.at);
   }
 
-  /** Is this name an account of its own: told by the settings or the PBX, or seen to register? */
-  #isAccount(name: string): boolean {
+  /**
+   * Is this name an account of its own: told by the settings or the PBX, or seen to register? Registered from this very
+   * address it may be one person's, who has two numbers.
+   */
+  #isAnothersAccount(name: string, address: string): boolean {
     const { accounts, number } = this.#site;
+    if (this.#states.peek(name)?.devices.some((d) => d.address === address) === true) return false;
     return accounts.mapped(name) || this.#states.has(name) || number(name).kind === 'extension';
   }
 

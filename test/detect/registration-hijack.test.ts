@@ -98,10 +98,18 @@ describe('registration-hijack', () => {
     [
       "bob's password registers alice",
       [
-        registered(NIGHT - HOUR, {}, { account: 'bob', aor: 'bob@pbx', authUser: 'bob' }),
+        registered(NIGHT - HOUR, { source: THIEF }, { account: 'bob', aor: 'bob@pbx', authUser: 'bob' }),
         registered(NIGHT, {}, { account: 'alice', aor: 'alice@pbx', authUser: 'bob' }),
       ],
       ['high alice'],
+    ],
+    [
+      'two numbers of one person at one address share a password',
+      [
+        registered(NIGHT - HOUR, {}, { account: 'bob', aor: 'bob@pbx', authUser: 'bob' }),
+        registered(NIGHT, {}, { account: 'alice', aor: 'alice@pbx', authUser: 'bob' }),
+      ],
+      ['medium alice'],
     ],
     [
       "bob's password registers alice, whose phone is registered",

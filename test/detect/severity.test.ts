@@ -61,7 +61,7 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       registered(NIGHT + 2 * MINUTE, {}, { displaced: [binding(NIGHT, thief)], historyKnown: false }),
     ],
     "a registration with another account's password": [
-      registered(NIGHT - HOUR, {}, { account: 'bob', aor: 'bob@pbx' }),
+      registered(NIGHT - HOUR, { source: THIEF }, { account: 'bob', aor: 'bob@pbx' }),
       registered(NIGHT, {}, { authUser: 'bob' }),
     ],
     'a registration with a digest username that is nobody else': [registered(NIGHT, {}, { authUser: 'xk2048' })],
