@@ -128,9 +128,9 @@ class RegistrationHijack implements Detector<Taken['kind']> {
    * address it may be one person's, who has two numbers.
    */
   #isAnothersAccount(name: string, address: string): boolean {
-    const { accounts, number } = this.#site;
     if (this.#states.peek(name)?.devices.some((d) => d.address === address) === true) return false;
-    return accounts.mapped(name) || this.#states.has(name) || number(name).kind === 'extension';
+    const { accounts } = this.#site;
+    return accounts.mapped(name) || this.#states.has(name) || this.#site.number(name).kind === 'extension';
   }
 
   /** An address that this account was never seen at. */
