@@ -86,13 +86,10 @@ const hepPort = await freePort();
 const settings = join(directory, 'ringfence.toml');
 const master = join(directory, 'Master.csv');
 writeFileSync(master, '');
-writeFileSync(join(directory, 'tariff.csv'), '371,0.25\n252,1.10\n53,0.95\n881,6.50\n49,0.02\n');
 writeFileSync(
   settings,
   readFileSync(join(recorded, 'settings.toml'), 'utf8') +
     `
-[tariff]
-file = "tariff.csv"
 [store]
 path = "${join(directory, 'ringfence.db')}"
 [hep]
@@ -106,7 +103,7 @@ say(bold('ringfence demo'));
 say(
   'A small office, Friday night: everybody has gone home. What you see was recorded from a real Asterisk in our lab and',
 );
-say('plays now at its own pace against a running ringfence; it takes about half a minute. ringfence only observes.');
+say('plays now at its own pace against a running ringfence; it takes some ten seconds. ringfence only observes.');
 say();
 say('   first     extension 1001 calls a colleague, a national number and the fire brigade: ordinary, nothing is said');
 say('   then      a stranger guesses passwords, SIPVicious finds one, a thief registers extension 1004 from elsewhere');

@@ -153,18 +153,25 @@ export function joinKeys(networks: Networks, e: Evidence, sources: readonly stri
   if (type !== 'address') keys.unshift(`${type}:${value}`);
   // A shared address that is itself the subject joins only what the same detector says of it.
   else if (isShared(networks, value)) keys.unshift(`${e.detector}:${value}`);
-  const attacker = type === 'address' || severityRank(e.severity) >= severityRank('high');
   const target = foreignTarget(networks, e);
-  if (attacker) keys.push(...sources.map((source) => `source:${source}${target === null ? '' : `>${target}`}`));
+  // a mild word about many addresses (requests of one program) does not make one story of them all
+  const grave = severityRank(e.severity) >= severityRank('high');
+  const attackers = grave ? sources : type === 'address' ? sources.filter((source) => source === sourceKey(value)) : [];
+  keys.push(...attackers.map((source) => `source:${source}${target === null ? '' : `>${target}`}`));
   return keys;
 }
 
 /**
- * The keys by which later evidence finds this one: those it was joined by itself, and its sources whatever their target,
+ * The keys by which later evidence finds this one: those it was joined by itself, and its address whatever the target,
  * so that what names no target (a scan, a breach) still finds the story of its source.
  */
 export const foundBy = (keys: readonly string[], e: Evidence, sources: readonly string[]): string[] => [
-  ...new Set([...keys, ...(e.subject.type === 'address' ? sources.map((source) => `source:${source}`) : [])]),
+  ...new Set([
+    ...keys,
+    ...(e.subject.type === 'address' && sources.includes(sourceKey(e.subject.value))
+      ? [`source:${sourceKey(e.subject.value)}`]
+      : []),
+  ]),
 ];
 
 /**

@@ -214,6 +214,14 @@ describe('incidents: an attacker and his targets', () => {
     assert.equal(stories([guess('198.18.0.1', 0), guess('198.18.0.2', 1), guess('198.18.0.1', 2), search]), 'abaa');
   });
 
+  it('who uses the same program as another is another story', () => {
+    const tool = (who: string, all: string[], minutes: number): Evidence => see('scan', 'medium', who, all, minutes);
+    const first = see('brute-force', 'high', '203.0.113.7', ['203.0.113.7'], 0);
+    const second = see('scan', 'medium', '203.0.113.8', ['203.0.113.8'], 3);
+    const both = ['203.0.113.7', '203.0.113.8'];
+    assert.equal(stories([first, tool('203.0.113.7', both, 1), tool('203.0.113.8', both, 2), second]), 'aabb');
+  });
+
   it('at two addresses of this PBX, or where the target is not told, is one story', () => {
     assert.equal(stories([guess('192.0.2.10', 0), guess('', 1), guess('192.0.2.10', 2)]), 'aaa');
   });
