@@ -26,6 +26,8 @@ interface Rotated {
 export interface Found {
   readonly tail: CdrTail | null;
   readonly gap: string | null;
+  /** it is the file that was looked for, or a copy, not one after it */
+  readonly isSame: boolean;
 }
 
 const NOTHING: Previous = { position: null, lastEnd: undefined };
@@ -86,7 +88,7 @@ export class CdrRotation {
     // while names are being shifted a file may be missed between listing and opening
     for (let tries = 0; tries < 3; tries++) {
       const tail = this.#same(position);
-      if (tail !== null) return { tail, gap: null };
+      if (tail !== null) return { tail, gap: null, isSame: true };
     }
     return this.#lost(position);
   }
@@ -139,11 +141,18 @@ export class CdrRotation {
     const younger = this.#rotated()
       .sort(byAge)
       // compressing keeps the time: a file that was read to its end is not missed when it is the one that was compressed
-      .filter((one) => one.inode !== before && one.modified >= (isDone && one.compressed ? modified + 1 : modified));
+      .filter((one) => {
+        const time = Math.floor(one.modified);
+        return time > modified || (time === modified && one.inode !== before && !(isDone && one.compressed));
+      });
     const found = this.#oldest(younger, { position, lastEnd: undefined });
     if (isDone) return found;
     const why = found.gap ?? 'the file was truncated or removed, and no rotated copy of it is left';
-    return { tail: found.tail, gap: `records of ${this.path} after byte ${position.offset} may be lost: ${why}` };
+    return {
+      tail: found.tail,
+      gap: `records of ${this.path} after byte ${position.offset} may be lost: ${why}`,
+      isSame: false,
+    };
   }
 
   /** The first of these files that can be read, or the path's own. What was compressed in between is a gap. */
@@ -160,9 +169,14 @@ export class CdrRotation {
       const fd = this.#open(one.file);
       if (fd === null) continue;
       if (isCopy(fd, previous.position)) closeSync(fd);
-      else return { tail: CdrTail.begin(this.path, one.file, fd, this.#chunkBytes, this.#times, previous), gap: gap() };
+      else
+        return {
+          tail: CdrTail.begin(this.path, one.file, fd, this.#chunkBytes, this.#times, previous),
+          gap: gap(),
+          isSame: false,
+        };
     }
-    return { tail: this.main(previous), gap: gap() };
+    return { tail: this.main(previous), gap: gap(), isSame: false };
   }
 
   #resume(file: string, position: CdrPosition): CdrTail | null {

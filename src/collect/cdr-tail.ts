@@ -58,7 +58,7 @@ export class CdrTail {
   readonly device: string;
   readonly inode: string;
   /** up to where the file before this one was told; null: there was none */
-  previous: CdrPosition | null;
+  readonly #previous: CdrPosition | null;
   readonly #before: string;
   /** end of the last record told, for the hour that a clock shows twice */
   lastEnd: Millis | undefined;
@@ -81,8 +81,8 @@ export class CdrTail {
     this.file = file;
     this.device = String(stat.dev);
     this.inode = String(stat.ino);
-    this.previous = at.previous ?? null;
-    this.#before = at.before ?? this.previous?.inode ?? '';
+    this.#previous = at.previous ?? null;
+    this.#before = at.before ?? this.#previous?.inode ?? '';
     this.lastEnd = at.lastEnd;
     this.#fd = fd;
     this.#chunk = Buffer.allocUnsafeSlow(MARK_BYTES + chunkBytes);
@@ -133,7 +133,7 @@ export class CdrTail {
 
   /** Up to where everything has been told. While nothing of this file has, that is in the file before; null: there was none. */
   get position(): CdrPosition | null {
-    if (this.#offset === 0) return this.previous;
+    if (this.#offset === 0) return this.#previous;
     const first = mark(this.#head.subarray(0, this.#offset));
     const head = packFingerprint({
       first,
@@ -180,6 +180,11 @@ export class CdrTail {
     }
     this.#noteEnd(items);
     return items;
+  }
+
+  /** Nothing has been read of it. */
+  get isUntouched(): boolean {
+    return this.#read === 0;
   }
 
   get isEmpty(): boolean {

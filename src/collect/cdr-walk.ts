@@ -1,9 +1,8 @@
 import type { CallRecord } from '../model.ts';
 import type { CdrItem } from '../wire/cdr.ts';
-import { left } from './cdr-position.ts';
+import { left, readFingerprint } from './cdr-position.ts';
 import type { CdrPosition } from './cdr-position.ts';
 import { CdrRotation } from './cdr-rotation.ts';
-import type { Found } from './cdr-rotation.ts';
 import type { CdrBatch, CdrRefusal, CdrTail, CdrTimes } from './cdr-tail.ts';
 
 export interface CdrFileOptions extends CdrTimes {
@@ -13,12 +12,20 @@ export interface CdrFileOptions extends CdrTimes {
   readonly position: CdrPosition | null;
 }
 
-/** Goes through the records from a position on, from file to file as rotation made them. Waits for nothing. */
+/**
+ * Goes through the records from a position on, from file to file as rotation made them. Waits for nothing.
+ *
+ * A file of which nothing has been read is not held open from one call to the next: there is nothing by which to see that
+ * it was emptied in between. So a new file is found and its first bytes are read in one go, and until then the place is the
+ * end of the file before.
+ */
 export class CdrWalk {
   readonly #rotation: CdrRotation;
   #position: CdrPosition | null;
   #fromEnd: boolean;
   #tail: CdrTail | null = null;
+  /** what is lost before the file that is read; told with its first records */
+  #gap: string | null = null;
 
   constructor(options: CdrFileOptions, chunkBytes: number, fromEnd = false) {
     this.#rotation = new CdrRotation(options.path, options, chunkBytes);
@@ -37,41 +44,40 @@ export class CdrWalk {
   next(): CdrBatch | 'end' | 'away' | 'none' {
     for (;;) {
       if (this.#tail === null) {
-        const opened = this.#open();
-        if (opened !== null) return opened;
+        const instead = this.#open();
+        if (instead !== null) return instead;
         continue;
       }
       const next = this.#tail.next();
-      if (next === 'end') return this.#rotation.inode() === this.#tail.inode ? 'end' : 'away';
       if (next === 'changed') {
+        this.close(); // where it goes on, the position tells
+      } else if (next === 'end') {
+        const isHere = this.#rotation.inode() === this.#tail.inode;
+        if (!this.#tail.isUntouched) return isHere ? 'end' : 'away';
         this.close();
-        continue; // the position tells where it goes on
+        return 'end';
+      } else {
+        const told = this.#told(this.#tail, next.items);
+        if (told !== null) return told;
       }
-      const told = this.#told(this.#tail, next.items, null);
-      if (told !== null) return told;
     }
   }
 
-  /** Goes on to the file after this one, whose last line counts then, whole or not. `end`: there is none yet, or nothing in it:
-   * an empty file has nothing by which to know it again. @throws InputError */
+  /**
+   * Leaves a file that is `away`; its last line counts then, whole or not. `end`: there is no file after it yet, or nothing
+   * in it. @throws InputError
+   */
   leave(): CdrBatch | 'end' {
     const tail = this.#tail;
-    if (tail === null) return 'end';
-    const found = this.#rotation.successor(tail);
-    if (found.tail === null) return 'end';
-    if (found.tail.isEmpty) {
-      found.tail.close();
-      return 'end';
-    }
+    if (tail === null || !this.#hasSuccessor(tail)) return 'end';
     // what was written since it was at its end
     const rest = tail.next();
-    if (typeof rest === 'object') {
-      found.tail.close();
-      return this.#told(tail, rest.items, null) ?? 'end';
-    }
-    // the successor has the place before `finish`: it is found anew if the last line has moved it
-    const last = rest === 'end' ? tail.finish() : [];
-    return this.#move(tail, found, last) ?? 'end';
+    if (typeof rest === 'object') return this.#told(tail, rest.items) ?? 'end';
+    const told = this.#told(tail, rest === 'end' ? tail.finish() : []);
+    this.close();
+    if (told === null) return 'end';
+    this.#position = left(told.position);
+    return { ...told, position: this.#position };
   }
 
   close(): void {
@@ -79,36 +85,46 @@ export class CdrWalk {
     this.#tail = null;
   }
 
+  #hasSuccessor(tail: CdrTail): boolean {
+    const found = this.#rotation.successor(tail).tail;
+    const has = found !== null && !found.isEmpty;
+    found?.close();
+    return has;
+  }
+
   /** null: a file is open now */
   #open(): CdrBatch | 'end' | 'none' | null {
     const position = this.#position;
-    if (position === null) {
-      this.#tail = this.#fromEnd ? this.#rotation.mainAtEnd() : this.#rotation.main();
-      const isNew = this.#fromEnd && this.#tail !== null;
-      this.#fromEnd = false;
-      if (this.#tail === null) return 'none';
-      return isNew ? this.#told(this.#tail, [], null) : null;
+    if (position === null) return this.#openFirst();
+    const found = this.#rotation.locate(position);
+    this.#tail = found.tail;
+    const { isDone } = readFingerprint(position.head);
+    if (found.isSame && !isDone) return null;
+    if (!isDone) {
+      this.close();
+      this.#position = left(position);
+      return { records: [], refused: [], gap: found.gap, position: this.#position };
     }
-    const { tail, gap } = this.#rotation.locate(position);
-    const isEmpty = tail?.isEmpty === true;
-    if (isEmpty) tail.close();
-    else this.#tail = tail;
-    if (gap === null) return tail === null ? 'none' : isEmpty ? 'end' : null;
-    this.#position = left(position);
-    return { records: [], refused: [], gap, position: this.#position };
+    this.#gap = found.gap;
+    if (found.isSame && found.tail !== null) {
+      const after = this.#rotation.successor(found.tail);
+      found.tail.close();
+      this.#tail = after.tail;
+      this.#gap = after.gap;
+    }
+    return this.#tail === null ? 'none' : null;
   }
 
-  /** Leaves a file; its last line and what is lost are one batch. */
-  #move(from: CdrTail, to: Found, last: readonly CdrItem[]): CdrBatch | null {
-    const told = this.#told(from, last, to.gap, true);
-    from.close();
-    this.#tail = to.tail;
-    if (to.tail !== null) to.tail.previous = told?.position ?? to.tail.previous;
-    return told;
+  #openFirst(): CdrBatch | 'none' | null {
+    const fromEnd = this.#fromEnd;
+    this.#fromEnd = false;
+    this.#tail = fromEnd ? this.#rotation.mainAtEnd() : this.#rotation.main();
+    if (this.#tail === null) return 'none';
+    return fromEnd ? this.#told(this.#tail, []) : null;
   }
 
   /** null: nothing of any file has ever been told, so that there is no place to keep. */
-  #told(tail: CdrTail, items: readonly CdrItem[], gap: string | null, isLeft = false): CdrBatch | null {
+  #told(tail: CdrTail, items: readonly CdrItem[]): CdrBatch | null {
     const records: CallRecord[] = [];
     const refused: CdrRefusal[] = [];
     for (const item of items) {
@@ -117,7 +133,9 @@ export class CdrWalk {
     }
     const { position } = tail;
     if (position === null) return null;
-    this.#position = isLeft ? left(position) : position;
-    return { records, refused, gap, position: this.#position };
+    this.#position = position;
+    const gap = this.#gap;
+    this.#gap = null;
+    return { records, refused, gap, position };
   }
 }
