@@ -184,8 +184,7 @@ export class Signalling {
     const { status, seenAt } = answer;
     if (status >= 300) {
       // only the request that was taken on ends the call: the challenge of the one before may be mirrored after it
-      const call =
-        request.taken && !isChallenge(request, answer) ? this.#calls.byCallId(facts.callId) : undefined;
+      const call = request.taken && !isChallenge(request, answer) ? this.#calls.byCallId(facts.callId) : undefined;
       if (call !== undefined && !call.answered) this.#calls.end(call, status, 'sip', seenAt);
       return;
     }
@@ -212,11 +211,7 @@ export class Signalling {
     if (status >= 200) this.#calls.answer(call, 'sip', seenAt);
   }
 
-  #failed(
-    request: OpenRequest,
-    answer: Answer,
-    reason: 'wrong-credentials' | 'forbidden' | 'unknown-account',
-  ): void {
+  #failed(request: OpenRequest, answer: Answer, reason: 'wrong-credentials' | 'forbidden' | 'unknown-account'): void {
     const { facts } = request;
     this.#authentication.failed('sip', answer.seenAt, {
       account: request.account,
