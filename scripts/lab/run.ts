@@ -3,7 +3,8 @@
  *
  * Brings up a real Asterisk with a trunk that is answered (and, asked for, a real Kamailio in front) on this machine's loopback,
  * says where everything is and how to point ringfence at it, and ends it all on Ctrl-C. With `attack` it plays the attacks of
- * test/lab/support/attacks.ts, with `innocents` what looks like one, and ends.
+ * test/lab/support/attacks.ts, with `innocents` what looks like one, while a ringfence watches, prints what it saw and how long
+ * after the packet, and ends.
  */
 import { parseArgs } from 'node:util';
 import { attacks, innocents, weakSignals } from '../../test/lab/support/attacks.ts';
@@ -11,7 +12,12 @@ import type { Step } from '../../test/lab/support/attacks.ts';
 import { startLab } from '../../test/lab/support/lab.ts';
 import type { Lab } from '../../test/lab/support/lab.ts';
 import { LabUnavailable } from '../../test/lab/support/packages.ts';
+import { pause } from '../../test/lab/support/process.ts';
 import { writeSettings } from '../../test/lab/support/settings.ts';
+import { Watcher } from '../../test/lab/support/watcher.ts';
+
+/** How long after a step ringfence may still have something to say about it: it waits for what settles. */
+const AFTERWARDS = 1_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -51,13 +57,14 @@ try {
     trunk: values.trunk === 'own' ? 'own' : 'asterisk',
     keep: values.keep,
   });
-  describe(lab, writeSettings(lab, { hep }));
+  const settings = writeSettings(lab, { hep });
+  describe(lab, settings, play === undefined);
   if (play === undefined) {
     console.log('\nRunning. Ctrl-C ends it.');
     // timers keep the process; the lab's programs are ended by `end`
     setInterval(() => undefined, 60_000);
   } else {
-    await playAll(lab, play === 'attack' ? [...weakSignals, ...attacks] : innocents);
+    await playAll(lab, play === 'attack' ? [...weakSignals, ...attacks] : innocents, settings);
     await end(0);
   }
 } catch (error) {
@@ -65,7 +72,7 @@ try {
   await end(2);
 }
 
-function describe(running: Lab, settings: string): void {
+function describe(running: Lab, settings: string, hint: boolean): void {
   const { asterisk, kamailio, trunk, edge, trees } = running;
   const versions = [...trees.asterisk.versions, ...trees.tools.versions].map(([name, version]) => `${name} ${version}`);
   const rows: [string, string][] = [
@@ -93,18 +100,30 @@ function describe(running: Lab, settings: string): void {
     ['settings', settings],
   ];
   for (const [name, text] of rows) console.log(`${name.padEnd(10)}  ${text}`);
-  console.log(`\nWatch it:   node dist/cli.js run --config ${settings}`);
+  if (hint) console.log(`\nWatch it:   node dist/cli.js run --config ${settings}`);
 }
 
-/** Plays each step and prints when its packets passed. */
-async function playAll(running: Lab, steps: readonly Step[]): Promise<void> {
-  console.log('');
-  for (const step of steps) {
-    const { startedAt, moments } = await step.play(running);
-    const last = moments.at(-1);
-    const outcome = last === undefined ? '' : `, the last: ${last.label}`;
-    console.log(`${clock(startedAt)}  ${step.name.padEnd(20)} ${step.summary}`);
-    console.log(`${clock(last?.at ?? Date.now())}  ${''.padEnd(20)} ${moments.length} packets that count${outcome}`);
+/** Plays each step against the lab while ringfence watches, and prints what it saw and how long after the packet. */
+async function playAll(running: Lab, steps: readonly Step[], settings: string): Promise<void> {
+  const watcher = await Watcher.start(settings);
+  console.log('\nringfence is ready and watches by mirrored SIP, manager events and call records.\n');
+  try {
+    for (const step of steps) {
+      const told = watcher.alerts.length;
+      const { startedAt, moments } = await step.play(running);
+      await pause(AFTERWARDS);
+      console.log(`${clock(startedAt)}  ${step.name}: ${step.summary}`);
+      for (const { at, alert } of watcher.alerts.slice(told)) {
+        const packet = moments.filter((moment) => moment.at <= at).at(-1);
+        const late = packet === undefined ? '' : `  (${at - packet.at} ms after ${packet.label})`;
+        console.log(`${clock(at)}    ${alert.severity.padEnd(8)} ${alert.summary}${late}`);
+        const would = [...new Set(alert.decisions.map((decision) => decision.action))];
+        if (would.length > 0) console.log(`${''.padEnd(25)}observed; would ${would.join(', ')}`);
+      }
+      if (watcher.alerts.length === told) console.log(`${''.padEnd(16)}nothing to report`);
+    }
+  } finally {
+    await watcher.stop();
   }
 }
 

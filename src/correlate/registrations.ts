@@ -7,6 +7,7 @@ const MAX_AORS = 200_000;
 /** Bindings held per AOR, youngest first; Kamailio's and Asterisk's own limits are far lower in practice. */
 const MAX_BINDINGS = 16;
 const TOLD_OTHERS = 8;
+const MAX_REMOVED = 4_096;
 const MAX_SOURCES = 100_000;
 /** The same acceptance told by the other feed arrives within this. */
 const SAME_REGISTER = 2_000;
@@ -94,6 +95,8 @@ const listedOnly = (contact: ContactValue, key: string, a: Acceptance, at: Milli
 export class Registrations {
   readonly #context: Context;
   readonly #byAor = new BoundedMap<Held[]>(MAX_AORS);
+  /** AOR -> what the registrar dropped lately */
+  readonly #removed = new BoundedMap<{ held: readonly Held[]; at: Millis }>(MAX_REMOVED);
   /** account that neither settings nor PBX have told -> the AOR under which its bindings stand */
   readonly #aorOf = new BoundedMap<string>(MAX_AORS);
   /** source -> when its youngest binding expires, for callers that are no known account */
@@ -173,10 +176,11 @@ export class Registrations {
       added.push({ held, previous: sameInstance, told });
       if (previous !== null) kept.add(previous);
     }
-    const displaced =
+    const unlisted =
       listed === null || listed.length === 0
         ? []
         : before.filter((h) => !kept.has(h) && !gone.has(h) && !listed.some((l) => l.key === h.listedAs));
+    const displaced = [...unlisted, ...this.#justRemoved(key, at, added)];
     const stay = before.filter((h) => !kept.has(h) && !gone.has(h) && !displaced.includes(h));
     for (const l of listed ?? []) {
       const known = added.some((x) => x.held.listedAs === l.key) || stay.some((h) => h.listedAs === l.key);
@@ -215,6 +219,13 @@ export class Registrations {
     return seen ?? (listed.length === 1 && a.requested.length === 1 ? listed[0] : undefined);
   }
 
+  /** What the registrar dropped for this REGISTER: AMI may tell that before the answer is mirrored. */
+  #justRemoved(key: string, at: Millis, added: readonly { held: Held }[]): Held[] {
+    const removed = this.#removed.peek(key);
+    if (removed === undefined || added.length === 0 || at - removed.at > SAME_REGISTER) return [];
+    return removed.held.filter((h) => !added.some((x) => isContact(h, contactKey(x.held.binding.contact))));
+  }
+
   #remove(a: Acceptance, key: string, gone: readonly Held[], stay: Held[]): void {
     this.#byAor.set(key, stay);
     if (gone.length > 0) this.#tellRemoved(a, gone);
@@ -239,6 +250,7 @@ export class Registrations {
     const own = contactKey(uri);
     const gone = before.filter((h) => isContact(h, own));
     if (gone.length === 0) return;
+    this.#removed.set(key, { held: gone, at: this.#context.clock.now });
     this.#byAor.set(
       key,
       before.filter((h) => !gone.includes(h)),

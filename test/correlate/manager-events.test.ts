@@ -207,6 +207,27 @@ describe('correlate: AMI events', () => {
     }
   });
 
+  it('knows what a REGISTER displaced though AMI told its end first', () => {
+    const w = pbx();
+    const uri = 'sip:1001@203.0.113.5:5060';
+    w.play(new Station('203.0.113.5').register(T, '1001'));
+    const thief = new Station('198.51.100.66').register(T + 60_000, '1001', { callId: 't' });
+    w.play(thief.slice(0, 3));
+    w.ami(T + 60_012, ...contact('Removed', '1001', uri));
+    w.play(thief.slice(3));
+    const second = w.of('register.accepted')[1];
+    assert.deepEqual(
+      second?.displaced.map((b) => b.contact),
+      [uri],
+    );
+    w.play(new Station('198.51.100.67').register(T + 120_000, '1001', { callId: 'u' }));
+    assert.deepEqual(
+      w.of('register.accepted')[2]?.displaced.map((b) => b.source),
+      ['198.51.100.66'],
+      'not again',
+    );
+  });
+
   it('takes a success without contact or channel for a refresh, and learns the source of a binding by it', () => {
     const w = pbx(true);
     w.correlator.seed(
