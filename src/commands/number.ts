@@ -29,7 +29,9 @@ export default async function number(args: readonly string[], options: GlobalOpt
     if (!output.json) output.result(asText(known, site));
     else {
       const price = site.price(known, MINUTE_SECONDS);
-      output.object({ ...known, price: price === null ? null : { perMinute: price, currency: site.currency } });
+      // sums of decimal fractions grow tails
+      const perMinute = price === null ? null : Math.round(price * 1e6) / 1e6;
+      output.object({ ...known, price: perMinute === null ? null : { perMinute, currency: site.currency } });
     }
   };
   if (args.length > 0) for (const dialled of args) tell(dialled);

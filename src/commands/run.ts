@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig, type Config } from '../config.ts';
 import { Counters } from '../counters.ts';
 import { messageOf, RingfenceError } from '../errors.ts';
@@ -51,7 +51,12 @@ export default async function run(
     const daemon = new Daemon(config, site, store, counters, log, output);
     const ended = endSignal(options.for, output);
     process.on('SIGHUP', () => daemon.reload(options.config ?? config.file ?? undefined));
-    await daemon.start(secrets);
+    try {
+      await daemon.start(secrets);
+    } catch (error) {
+      await daemon.stop(); // one feed could not start: those that did must not keep the process
+      throw error;
+    }
     const why = await ended;
     log.info(`ending: ${why}`);
     return (await daemon.stop()) ? EXIT.done : EXIT.failed;
@@ -81,11 +86,9 @@ class Daemon {
   readonly #target: Target;
   readonly #recorder: Recorder;
   readonly #timers: NodeJS.Timeout[] = [];
-  #feeds: {
-    hep: Awaited<ReturnType<typeof startHep>>;
-    cdr: ReturnType<typeof startCdr>;
-    ami: ReturnType<typeof startAmi>;
-  } | null = null;
+  #hep: Awaited<ReturnType<typeof startHep>> = null;
+  #cdr: ReturnType<typeof startCdr> = null;
+  #ami: ReturnType<typeof startAmi> = null;
   #ready = false;
 
   constructor(config: Config, site: Site, store: Store, counters: Counters, log: Log, output: Output) {
@@ -128,19 +131,19 @@ class Daemon {
       log: this.#log,
     };
     // the backlog of records first: it lies before what the other feeds tell
-    const cdr = startCdr(context, this.#store.offsets.get('run'));
-    const hep = await startHep(context, secrets.hep);
-    const ami = startAmi(context, secrets.ami, () => this.#becomeReady());
-    this.#feeds = { hep, cdr, ami };
+    this.#cdr = startCdr(context, this.#store.offsets.get('run'));
+    await turn(); // the end of the file is found now: what is written from here on is judged
+    this.#hep = await startHep(context, secrets.hep);
+    this.#ami = startAmi(context, secrets.ami, () => this.#becomeReady());
     this.#every(TICK, () => this.#target.pipeline.correlator.tick(Date.now()));
     this.#every(SECOND, () => this.#recorder.tick(Date.now()));
     this.#every(MINUTE, () =>
       this.#log.info({ counts: this.#counters.all(), held: this.#target.pipeline.sizes() }, 'still watching'),
     );
     this.#every(6 * HOUR, () => void this.#purge());
-    for (const { transport, address, port } of hep?.addresses() ?? [])
+    for (const { transport, address, port } of this.#hep?.addresses() ?? [])
       this.#log.info(`listening for mirrored SIP on ${transport}:${address}:${port}`);
-    if (ami === null) this.#becomeReady();
+    if (this.#ami === null) this.#becomeReady();
   }
 
   #every(interval: number, work: () => void): void {
@@ -196,9 +199,9 @@ class Daemon {
   /** @returns false: the store could not take everything */
   async stop(): Promise<boolean> {
     for (const timer of this.#timers) clearInterval(timer);
-    const closed = Promise.all([this.#feeds?.hep?.close(), this.#feeds?.ami?.close()]);
+    const closed = Promise.all([this.#hep?.close(), this.#ami?.close()]);
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
-    this.#feeds?.cdr?.close();
+    this.#cdr?.close();
     const stored = this.#recorder.close();
     if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
     this.#log.info({ counts: this.#counters.all() }, 'ended');
