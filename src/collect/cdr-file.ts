@@ -176,22 +176,25 @@ class Follower implements CdrFollower {
     }
   }
 
-  /** One piece of work; returns how long to wait before the next. */
+  /** One piece of work; returns how long to wait before the next. What the handler throws is thrown. */
   #step(): Millis {
+    let next: CdrBatch | Millis;
     try {
-      const wait = this.#advance();
+      next = this.#advance();
       this.#problem = null;
-      return wait;
     } catch (error) {
       if (!(error instanceof InputError) && !isSystemError(error)) throw error;
       if (this.#problem === null) this.#log.error(`${messageOf(error)}; trying again`);
       this.#problem = messageOf(error);
       return POLL;
     }
+    if (typeof next === 'number') return next;
+    this.#hand(next);
+    return 0;
   }
 
-  #advance(): Millis {
-    const idle = this.#watcher === null ? POLL_ALONE : POLL;
+  /** The next batch, or how long to wait for it. */
+  #advance(): CdrBatch | Millis {
     let next = this.#walk.next();
     if (next === 'away') {
       const settles = this.#settles();
@@ -199,9 +202,8 @@ class Follower implements CdrFollower {
       next = this.#walk.leave();
     }
     this.#leftSince = null;
-    if (typeof next === 'string') return idle;
-    this.#hand(next);
-    return 0;
+    if (typeof next !== 'string') return next;
+    return this.#watcher === null ? POLL_ALONE : POLL;
   }
 
   /** How long somebody may still be writing into a file that was renamed. */

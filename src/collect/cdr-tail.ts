@@ -32,6 +32,8 @@ export interface CdrTimes {
   readonly utc: boolean;
 }
 
+const NONE = Buffer.alloc(0);
+
 /** Opens a regular file for reading. null: there is none. @throws InputError */
 export function openCdr(path: string): number | null {
   let fd: number;
@@ -64,7 +66,8 @@ export class CdrTail {
   lastEnd: Millis | undefined;
   readonly #path: string;
   readonly #fd: number;
-  readonly #chunk: Buffer;
+  readonly #chunkBytes: number;
+  #chunk: Buffer = NONE;
   readonly #reader: CdrReader;
   /** raw bytes read; the reader may hold back those of a line that is not whole */
   #read: number;
@@ -85,7 +88,7 @@ export class CdrTail {
     this.#before = at.before ?? this.#previous?.inode ?? '';
     this.lastEnd = at.lastEnd;
     this.#fd = fd;
-    this.#chunk = Buffer.allocUnsafeSlow(MARK_BYTES + chunkBytes);
+    this.#chunkBytes = chunkBytes;
     this.#reader = new CdrReader({
       ...times,
       startOffset: at.offset,
@@ -155,8 +158,9 @@ export class CdrTail {
    * or written anew. Rows are judged by what was read in the same call as proof that the file is the same.
    */
   next(): { readonly items: readonly CdrItem[] } | 'end' | 'changed' {
+    if (this.#chunk.length === 0) this.#chunk = Buffer.allocUnsafeSlow(MARK_BYTES + this.#chunkBytes);
     const proof = this.#seam.length;
-    const count = readSync(this.#fd, this.#chunk, 0, proof + this.#chunk.length - MARK_BYTES, this.#read - proof);
+    const count = readSync(this.#fd, this.#chunk, 0, proof + this.#chunkBytes, this.#read - proof);
     if (count < proof || this.#chunk.compare(this.#seam, 0, proof, 0, proof) !== 0) return 'changed';
     if (count === proof) return 'end';
     const begins = this.#read - proof;
@@ -217,8 +221,6 @@ export class CdrTail {
   }
 }
 
-const NONE = Buffer.alloc(0);
-
 interface Place {
   readonly offset: number;
   readonly seam: Buffer;
@@ -235,6 +237,8 @@ export interface Previous {
   readonly lastEnd: Millis | undefined;
 }
 
+/** A header line is the first line. */
+const HEADER_BYTES = 4_096;
 /** Enough to hold the longest row there is. */
 const LOOK_BACK = 65_536;
 
@@ -253,7 +257,7 @@ function placeIn(fd: number, position: CdrPosition, times: CdrTimes): Place | nu
 function context(fd: number, offset: number, times: CdrTimes): Pick<Place, 'columns' | 'lastEnd'> {
   if (offset === 0) return { columns: null, lastEnd: undefined };
   const top = new CdrReader(times);
-  top.push(bytesAt(fd, 0, Math.min(offset, LOOK_BACK)));
+  top.push(bytesAt(fd, 0, Math.min(offset, HEADER_BYTES)));
   const { columns } = top;
   if (times.utc) return { columns, lastEnd: undefined };
   const from = Math.max(0, offset - LOOK_BACK);
