@@ -1,6 +1,7 @@
 import type { CallFacts, Millis, RequestFacts, Transport } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
-import type { SipMessage } from '../wire/sip.ts';
+import type { Site } from '../site/site.ts';
+import type { Credentials, SipMessage } from '../wire/sip.ts';
 import type { Authentication } from './authentication.ts';
 import type { Calls } from './calls.ts';
 import { stamp, type Context } from './context.ts';
@@ -75,8 +76,9 @@ export class Signalling {
       return;
     }
     const key = Transactions.key(message.callId, message.cseq, method, message.branch);
-    const credentials = message.credentials();
-    const offered = credentials?.response ?? '';
+    const all = message.allCredentials();
+    const credentials = all.length > 1 ? theReal(all, this.#context.site) : (all[0] ?? null);
+    const offered = all.length > 1 ? all.map((c) => c.response).join() : (credentials?.response ?? '');
     const known = this.#transactions.find(key);
     if (known?.offered === offered) return; // a retransmission, or the same packet mirrored twice
     const facts = requestFacts(path, message, credentials);
@@ -304,6 +306,18 @@ const ownCall = (
   authenticated: null,
 });
 
+/**
+ * Of several credentials Asterisk takes whichever is right, so that a decoy may stand before them: those of an account
+ * that we know count, else the last.
+ */
+const theReal = (all: readonly Credentials[], site: Site): Credentials | null =>
+  all.find(({ username }) => {
+    const account = site.accounts.resolve(username);
+    return account !== null && site.accounts.mapped(account);
+  }) ??
+  all.at(-1) ??
+  null;
+
 /** A request without credentials, or with an expired nonce, is asked for credentials: that is no failure. */
 const isChallenge = ({ facts }: OpenRequest, { status, stale }: Answer): boolean =>
   (status === 401 || status === 407) && (facts.authUser === null || stale);
@@ -311,11 +325,7 @@ const isChallenge = ({ facts }: OpenRequest, { status, stale }: Answer): boolean
 /** user@host of the To header: the address-of-record of a REGISTER (RFC 3261 section 10.2). */
 const aorOf = (facts: RequestFacts): string => `${facts.toUser}@${facts.toHost}`;
 
-function requestFacts(
-  path: PacketPath,
-  message: SipMessage,
-  credentials: { username: string; nonce: string; nc: number | null } | null,
-): RequestFacts {
+function requestFacts(path: PacketPath, message: SipMessage, credentials: Credentials | null): RequestFacts {
   return {
     method: message.method,
     callId: message.callId,

@@ -215,6 +215,16 @@ describe('correlate: mirrored SIP', () => {
     assert.deepEqual([second?.previous?.source, second?.binding.source], ['203.0.113.5', '198.51.100.7']);
   });
 
+  it('is not led astray by credentials of somebody else before the real ones', () => {
+    const w = watch(siteOf({ network: { pbx: [PBX] } }, ['1001']));
+    const s = new Station('203.0.113.66');
+    const decoy = 'Authorization: Digest username="nobody", realm="asterisk", nonce="x", uri="sip:x", response="1"';
+    const guess = s.request(T, { user: '1001', callId: 'c', auth: '1001', answer: 'f'.repeat(32) });
+    const payload = Buffer.from(guess.payload.toString().replace('Authorization:', `${decoy}\r\nAuthorization:`));
+    w.play([{ ...guess, payload }, s.answer(T + 5, { ...guess, payload }, 401, challenge)]);
+    assert.deepEqual(told(w.events), ['failed 1001 from 203.0.113.66: wrong-credentials']);
+  });
+
   it('does not miss registrations between carriers, where nobody registers or asks for passwords', () => {
     const play = (pbx: readonly string[]): string | undefined => {
       const w = watch(siteOf({ network: { pbx: [...pbx] } }));
