@@ -8,6 +8,7 @@ import { alertsTable, type AlertsTable } from './alerts.ts';
 import { aliasesTable, type AliasesTable } from './aliases.ts';
 import { Connection, storeError } from './connection.ts';
 import { decisionsTable, type DecisionsTable } from './decisions.ts';
+import { enforcementTable, type EnforcementTable } from './enforcement.ts';
 import { evidenceTable, type EvidenceTable } from './evidence.ts';
 import { prepareFile } from './file.ts';
 import { incidentsTable, type IncidentsTable } from './incidents.ts';
@@ -18,6 +19,7 @@ import { checkFile, migrate } from './schema.ts';
 import { snapshotsTable, type Snapshot, type SnapshotsTable } from './snapshots.ts';
 
 export type { Acknowledgement } from './acknowledgements.ts';
+export type { Enforcement, EnforcementTable } from './enforcement.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
 export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
 export type { PurgeStep } from './purge.ts';
@@ -43,6 +45,7 @@ export interface Tables {
   readonly alerts: AlertsTable;
   readonly decisions: DecisionsTable;
   readonly acknowledgements: AcknowledgementsTable;
+  readonly enforcement: EnforcementTable;
 }
 
 /** What one step of judging leads to. All of it is committed, or nothing. */
@@ -146,6 +149,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     alerts: alertsTable(connection),
     decisions: decisionsTable(connection),
     acknowledgements: acknowledgementsTable(connection),
+    enforcement: enforcementTable(connection),
   };
   const step = (before: Millis): PurgeStep => purgeStep(connection, tables, before);
   return {

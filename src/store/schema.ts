@@ -63,6 +63,15 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX acknowledgements_incident ON acknowledgements (incident, at);
   `,
+  `
+  CREATE TABLE enforcement (
+    kind TEXT NOT NULL, value TEXT NOT NULL, claim TEXT NOT NULL, "by" TEXT NOT NULL, since INTEGER NOT NULL,
+    until INTEGER, why TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, proof TEXT NOT NULL,
+    tries INTEGER NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (kind, value, claim)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX enforcement_claim ON enforcement (claim);
+  CREATE INDEX enforcement_until ON enforcement (until);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,0 +1,445 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Action, Decision, Millis } from '../model.ts';
+import type { AmiSession } from '../pbx/ami.ts';
+import type { Site } from '../site/site.ts';
+import type { Enforcement } from '../store/index.ts';
+import { Acts, isAct, type ActDetail } from './acts.ts';
+import { Desired, KINDS, REFUSING, type Claim, type Claimant, type EntryChange, type Kind } from './enforcement.ts';
+import type {
+  BlockResult,
+  Enforcer,
+  EnforcerHealth,
+  EnforcerOptions,
+  Standing,
+  StandingEntry,
+  Unblock,
+} from './enforcer.ts';
+import { deterministicId } from './ids.ts';
+import { AsteriskLayout } from './layout.ts';
+import { Ledger } from './ledger.ts';
+import { TargetLoop, type LoopHandlers } from './reconcile.ts';
+import { Budget, check, DEFAULT_BUDGET, type Checked } from './safeguards.ts';
+import { AsteriskTarget } from './targets/asterisk.ts';
+import { kamailioLayout, KamailioTarget } from './targets/kamailio.ts';
+import { nftLayout, NftTarget } from './targets/nftables.ts';
+
+const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
+  'block-address': 'address',
+  'block-account': 'account',
+  'block-international': 'international',
+  'block-number': 'number',
+};
+const ACTION_OF = new Map(Object.entries(KIND_OF).map(([action, kind]) => [kind, action as Action]));
+
+/** The desired state, the loops that make it stand, and the ledger that keeps it: `createEnforcer` says how to use it. */
+export class Enforcing implements Enforcer {
+  readonly #options: EnforcerOptions;
+  readonly #desired = new Desired();
+  readonly #ledger: Ledger;
+  readonly #acts: Acts;
+  readonly #loops: readonly TargetLoop[];
+  readonly #budget: Budget;
+  readonly #proxies: ReadonlySet<string>;
+  #site: Site;
+  #emergency: ReadonlySet<string>;
+  #stopped: EnforcerHealth['stopped'] = null;
+  #lastActMs: number | null = null;
+  #count = 0;
+
+  constructor(options: EnforcerOptions) {
+    this.#options = options;
+    this.#site = options.site;
+    this.#emergency = new Set(options.emergency);
+    this.#proxies = new Set(options.proxies ?? []);
+    this.#budget = new Budget(options.budget ?? DEFAULT_BUDGET);
+    this.#ledger = new Ledger(options.store, options.counters, options.log);
+    this.#acts = new Acts({
+      ami: options.ami,
+      site: () => this.#site,
+      emergency: () => this.#emergency,
+      calls: options.calls ?? (() => []),
+      changed: (row, tookMs) => this.#actChanged(row, tookMs),
+      log: options.log,
+    });
+    this.#loops = makeLoops(options, {
+      proved: (entry, at) => this.#proved(entry, at),
+      refused: (entry, { code }) => this.#refused(entry, code),
+    });
+  }
+
+  /** Takes up what the store says should stand; each row passes the safeguards again. */
+  resume(): void {
+    const now = this.#options.now();
+    for (const row of this.#ledger.load()) {
+      if (isAct(row.kind)) {
+        if (row.state === 'pending') this.#acts.take(row, now, performance.now());
+        continue;
+      }
+      const kind = row.kind as Kind;
+      const ended = row.until !== null && row.until <= now;
+      if (row.state === 'undone' || ended) this.#disown(kind, row.value, row.until);
+      if (ended && (row.state === 'pending' || row.state === 'done')) this.#endRow(row, 'expired');
+      if (ended || (row.state !== 'pending' && row.state !== 'done')) continue;
+      if (row.by === 'rule') this.#budget.remember(row.since);
+      const { claim: id, since, why, until } = row;
+      this.#stand(kind, row.value, { id, since, why, until, by: row.by as Claimant }, performance.now(), row);
+    }
+    for (const decision of this.#options.store.decisions.inState('pending'))
+      if (!this.#known(decision)) this.decide([decision]);
+  }
+
+  #known({ id, action, target }: Decision): boolean {
+    return this.#ledger.get(KIND_OF[action] ?? action, target, id) !== undefined;
+  }
+
+  decide(decisions: readonly Decision[], detail: Partial<ActDetail> = {}): void {
+    const since = performance.now();
+    for (const decision of decisions) {
+      if (decision.state !== 'pending') continue;
+      // what a person took back stays back, however often it is judged again
+      if (this.#ledger.stateOf(decision.id) === 'undone') continue;
+      const kind = KIND_OF[decision.action];
+      if (kind !== undefined) this.#decideBlock(kind, decision, since);
+      else this.#decideAct(decision, detail, since);
+    }
+  }
+
+  #decideBlock(kind: Kind, { id, target, until, at, why }: Decision, since: number): void {
+    const claim: Claim = { id, until, since: at, by: 'rule', why };
+    const checked = this.#check(kind, target, claim);
+    const spent = checked.ok ? this.#spend(kind, checked.value) : checked;
+    if (checked.ok && spent === null) {
+      this.#stand(kind, checked.value, { ...claim, until: checked.until }, since);
+      return;
+    }
+    const refused = spent ?? checked;
+    if (refused.ok) return;
+    this.#options.counters.add(`enforce.refused.${refused.code}`);
+    this.#options.log.warn({ kind, target, code: refused.code }, `not done: ${refused.reason}`);
+    const state = refused.code === 'over' ? 'expired' : 'failed';
+    this.#ledger.put({ ...emptyRow(kind, target, claim), state, code: refused.code });
+    this.#ledger.setState(id, state);
+  }
+
+  /** Rules alone have a budget, and only for what does not stand yet. */
+  #spend(kind: Kind, value: string): Checked | null {
+    if (this.#desired.get(kind, value) !== undefined) return null;
+    const { now, accounts, log, counters } = this.#options;
+    const held = new Set<string>();
+    const counted = kind === 'account' || kind === 'international';
+    for (const entry of counted ? this.#desired.entries() : [])
+      if ((entry.kind === 'account' || entry.kind === 'international') && entry.claims.some(({ by }) => by === 'rule'))
+        held.add(entry.value);
+    // an account that is blocked already is not one more
+    const refused = this.#budget.take(kind, now(), held.has(value) ? 0 : held.size, accounts?.() ?? null);
+    if (refused === null || refused.ok) {
+      if (this.#stopped?.code === 'budget-hour') this.#stopped = null;
+      return null;
+    }
+    counters.add('enforce.stopped');
+    if (this.#stopped === null)
+      log.error(
+        { code: refused.code },
+        `STOPPED: ${refused.reason}. What stands stays, rules put up no more. Look at \`ringfence blocks\`: is a rule or a network setting wrong?`,
+      );
+    this.#stopped ??= { since: now(), code: refused.code, reason: refused.reason };
+    return refused;
+  }
+
+  #decideAct({ id, action, target, at, why }: Decision, detail: Partial<ActDetail>, since: number): void {
+    if (action === 'none') return;
+    const known = this.#ledger.get(action, target, id);
+    if (known !== undefined && known.state !== 'pending') return;
+    const row: Enforcement = known ?? {
+      ...emptyRow(action, target, { id, until: null, since: at, by: 'rule', why }),
+      detail: { contacts: detail.contacts ?? [], sources: detail.sources ?? [] } satisfies ActDetail,
+    };
+    if (!isAct(action)) {
+      this.#ledger.put({ ...row, state: 'failed', code: 'unsupported' });
+      this.#ledger.setState(id, 'failed');
+      return;
+    }
+    if (known === undefined) this.#ledger.put(row);
+    this.#acts.take(row, this.#options.now(), since);
+  }
+
+  #actChanged(row: Enforcement, tookMs: number | null): void {
+    this.#ledger.put(row);
+    if (tookMs !== null) this.#lastActMs = tookMs;
+    if (row.state !== 'pending') {
+      this.#options.counters.add(`enforce.${row.kind}.${row.state}`);
+      this.#ledger.setState(row.claim, row.state);
+    }
+  }
+
+  block(kind: Kind, value: string, until: Millis | null, why: string): BlockResult {
+    const started = performance.now();
+    const now = this.#options.now();
+    const id = deterministicId('hand', kind, value, String(now), String(this.#count++));
+    const claim: Claim = { id, until, since: now, by: 'hand', why };
+    const checked = this.#check(kind, value, claim);
+    if (!checked.ok) return checked;
+    const action = ACTION_OF.get(kind);
+    if (action !== undefined)
+      this.#ledger.decided({
+        id,
+        incident: '',
+        at: now,
+        action,
+        target: checked.value,
+        state: 'pending',
+        until: checked.until,
+        why,
+      });
+    this.#stand(kind, checked.value, { ...claim, until: checked.until }, started);
+    return { ok: true, id, until: checked.until };
+  }
+
+  unblock(what: Unblock): { kind: Kind; value: string }[] {
+    const started = performance.now();
+    const which = (claim: Claim): boolean => !('by' in what) || claim.by === what.by;
+    let changes: EntryChange[];
+    if ('id' in what) changes = this.#desired.undo(what.id);
+    else if ('kind' in what) changes = [this.#desired.clear(what.kind, what.value) ?? []].flat();
+    else {
+      const all = [...this.#desired.entries()].filter(({ kind }) => REFUSING.has(kind));
+      changes = all.flatMap(({ kind, value }) => this.#desired.clear(kind, value, which) ?? []);
+    }
+    for (const change of changes) this.#moved(change, 'undone', started);
+    if ('all' in what) for (const loop of this.#loops) loop.sweep();
+    return changes.map(({ kind, value }) => ({ kind, value }));
+  }
+
+  declare(
+    kind: Kind,
+    entries: readonly { readonly value: string; readonly until: Millis | null }[],
+    why: string,
+  ): void {
+    const started = performance.now();
+    const id = `settings:${kind}`;
+    const wanted = new Map(entries.map((entry) => [entry.value, entry.until]));
+    const ours = ({ by }: Claim): boolean => by === 'settings';
+    for (const entry of [...this.#desired.entries()]) {
+      if (entry.kind !== kind || wanted.has(entry.value) || !entry.claims.some(ours)) continue;
+      const change = this.#desired.clear(kind, entry.value, ours);
+      if (change !== null) this.#moved(change, 'undone', started);
+    }
+    for (const [value, until] of wanted) {
+      const before = this.#desired.get(kind, value)?.claims.find((claim) => claim.id === id);
+      if (before?.until === until) continue;
+      const claim: Claim = { id, until, since: this.#options.now(), by: 'settings', why };
+      const checked = this.#check(kind, value, claim);
+      if (checked.ok) this.#stand(kind, checked.value, { ...claim, until: checked.until }, started);
+      else this.#options.log.warn({ kind, value, code: checked.code }, `not pushed: ${checked.reason}`);
+    }
+  }
+
+  standing(): Standing {
+    const entries = [...this.#desired.entries()].map((entry): StandingEntry => {
+      const rows = entry.claims.flatMap(({ id }) => this.#ledger.get(entry.kind, entry.value, id) ?? []);
+      const proof: Record<string, Millis> = {};
+      for (const row of rows) Object.assign(proof, row.proof);
+      return { ...entry, state: this.#holds(entry.kind, entry.value) ? 'done' : (rows[0]?.state ?? 'pending'), proof };
+    });
+    const foreign = this.#loops.flatMap((loop) => {
+      const { name, foreign: rows } = loop.health();
+      return rows.map((row) => ({ target: name, ...row }));
+    });
+    return { entries, foreign };
+  }
+
+  isDone(kind: Kind, value: string): boolean {
+    return this.#desired.get(kind, value) !== undefined && this.#holds(kind, value);
+  }
+
+  loggedIn(_session: AmiSession): void {
+    this.#loops[0]?.reborn();
+    this.#acts.wake(this.#options.now());
+  }
+
+  learnt(): void {
+    if (this.#acts.size > 0) this.#acts.wake(this.#options.now());
+  }
+
+  tick(now: Millis): void {
+    const started = performance.now();
+    for (const change of this.#desired.expire(now)) this.#moved(change, 'expired', started);
+    this.#acts.tick(now);
+    for (const loop of this.#loops) loop.tick(now);
+    this.#ledger.tick(now);
+  }
+
+  useSite(site: Site, emergency: readonly string[]): void {
+    const started = performance.now();
+    this.#site = site;
+    this.#emergency = new Set(emergency);
+    for (const { kind, value, claims } of [...this.#desired.entries()])
+      for (const claim of claims) {
+        const checked = this.#check(kind, value, claim);
+        if (checked.ok || checked.code === 'over') continue;
+        this.#options.log.warn({ kind, value, code: checked.code }, `taken down: ${checked.reason}`);
+        const change = this.#desired.clear(kind, value, ({ id }) => id === claim.id);
+        if (change !== null) this.#moved(change, 'undone', started);
+      }
+  }
+
+  async settled(timeout: Millis): Promise<boolean> {
+    const end = performance.now() + timeout;
+    for (;;) {
+      this.tick(this.#options.now());
+      if (this.#loops.every((loop) => loop.isSettled) && this.#acts.size === 0) return this.#ledger.flush();
+      if (performance.now() > end) return false;
+      await sleep(10);
+    }
+  }
+
+  health(): EnforcerHealth {
+    return {
+      targets: this.#loops.map((loop) => loop.health()),
+      entries: this.#desired.size,
+      acts: this.#acts.size,
+      unsaved: this.#ledger.unsaved,
+      stopped: this.#stopped,
+      lastActMs: this.#lastActMs,
+    };
+  }
+
+  close(): boolean {
+    for (const loop of this.#loops) loop.close();
+    return this.#ledger.close();
+  }
+
+  #check(kind: Kind, value: string, { until, by }: Claim): Checked {
+    const { now } = this.#options;
+    return check(kind, value, until, {
+      site: this.#site,
+      now: now(),
+      by,
+      emergency: this.#emergency,
+      proxies: this.#proxies,
+    });
+  }
+
+  /** One more claim stands. `row`: as the store has it, when it is taken up again. */
+  #stand(kind: Kind, value: string, claim: Claim, since: number, row?: Enforcement): void {
+    if (row !== undefined) {
+      const checked = this.#check(kind, value, claim);
+      if (!checked.ok) {
+        this.#options.log.warn({ kind, value, code: checked.code }, `not taken up again: ${checked.reason}`);
+        this.#disown(kind, value, claim.until);
+        this.#ledger.put({ ...row, state: 'failed', code: checked.code });
+        this.#ledger.setState(claim.id, 'failed');
+        return;
+      }
+    }
+    const change = this.#desired.put(kind, value, claim);
+    if (row === undefined) {
+      const known = this.#ledger.get(kind, value, claim.id);
+      this.#ledger.put({ ...emptyRow(kind, value, claim), proof: known?.proof ?? {} });
+    }
+    this.#push(change, since);
+    if (!change.moved && this.#holds(kind, value)) this.#claimsDone(change, this.#options.now());
+  }
+
+  /** An entry changed because claims ended. */
+  #moved(change: EntryChange, state: 'expired' | 'undone', since: number): void {
+    for (const claim of change.ended) {
+      const row = this.#ledger.get(change.kind, change.value, claim.id);
+      if (row !== undefined) this.#endRow(row, state);
+    }
+    this.#options.counters.add(`enforce.${state}`, change.ended.length);
+    this.#push(change, since);
+  }
+
+  /** What was undone is remembered until its end: it could come back with a database that was restored. */
+  #endRow(row: Enforcement, state: 'expired' | 'undone'): void {
+    if (state === 'undone') this.#ledger.put({ ...row, state });
+    else this.#ledger.delete(row);
+    if (row.by !== 'settings') this.#ledger.setState(row.claim, state);
+  }
+
+  #push({ kind, value, entry, moved, ended }: EntryChange, since: number): void {
+    if (!moved) return;
+    for (const loop of this.#loops) {
+      if (!loop.layout.carries(kind)) continue;
+      const until = ended.reduce<Millis | null>(
+        (last, c) => (last === null || c.until === null ? null : Math.max(last, c.until)),
+        0,
+      );
+      const keys = entry === null ? loop.layout.drop(kind, value, until) : loop.layout.set(kind, value, entry.until);
+      loop.push(keys, since);
+    }
+  }
+
+  /** What ended while we were away, or must not stand: still ours to take away where it is found. */
+  #disown(kind: Kind, value: string, until: Millis | null): void {
+    if (!KINDS.includes(kind) || this.#desired.get(kind, value) !== undefined) return;
+    for (const loop of this.#loops) if (loop.layout.carries(kind)) loop.layout.drop(kind, value, until);
+  }
+
+  #holds(kind: Kind, value: string): boolean {
+    return this.#loops.every((loop) => !loop.layout.carries(kind) || loop.holds(kind, value));
+  }
+
+  #proved(entryName: string, at: Millis): void {
+    const [kind, value] = split(entryName);
+    const entry = this.#desired.get(kind, value);
+    if (entry !== undefined && this.#holds(kind, value))
+      this.#claimsDone({ kind, value, entry, moved: false, ended: [] }, at);
+  }
+
+  #claimsDone({ kind, value, entry }: EntryChange, at: Millis): void {
+    for (const { id, by } of entry?.claims ?? []) {
+      const row = this.#ledger.get(kind, value, id);
+      if (row === undefined || row.state === 'done') continue;
+      const proof = Object.fromEntries(
+        this.#loops.filter((loop) => loop.layout.carries(kind)).map((loop) => [loop.target.name, at]),
+      );
+      this.#ledger.put({ ...row, state: 'done', code: '', proof });
+      this.#options.counters.add('enforce.done');
+      if (by !== 'settings') this.#ledger.setState(id, 'done');
+    }
+  }
+
+  /** A target does not let us: told as failed, though other targets may hold it. */
+  #refused(entryName: string, code: string): void {
+    const [kind, value] = split(entryName);
+    for (const { id, by } of this.#desired.get(kind, value)?.claims ?? []) {
+      const row = this.#ledger.get(kind, value, id);
+      if (row?.state !== 'pending') continue;
+      this.#ledger.put({ ...row, code });
+      if (by !== 'settings') this.#ledger.setState(id, 'failed');
+    }
+  }
+}
+
+/** Asterisk always, and what stands beside it. */
+function makeLoops({ ami, acl, kamailio, nft, log, now }: EnforcerOptions, handlers: LoopHandlers): TargetLoop[] {
+  const loops = [new TargetLoop(new AsteriskTarget(ami), new AsteriskLayout(acl ?? true), handlers, log, now)];
+  const seconds = (): number => performance.now() / 1000;
+  if (kamailio !== undefined)
+    loops.push(new TargetLoop(new KamailioTarget(kamailio, seconds), kamailioLayout(), handlers, log, now));
+  if (nft !== undefined) loops.push(new TargetLoop(new NftTarget(nft), nftLayout(), handlers, log, now));
+  return loops;
+}
+
+/** Kind and value of an entryKey. */
+const split = (entry: string): [Kind, string] => {
+  const slash = entry.indexOf('/');
+  return [entry.slice(0, slash) as Kind, entry.slice(slash + 1)];
+};
+
+const emptyRow = (kind: string, value: string, claim: Claim): Enforcement => ({
+  kind,
+  value,
+  claim: claim.id,
+  by: claim.by,
+  since: claim.since,
+  until: claim.until,
+  why: claim.why,
+  state: 'pending',
+  code: '',
+  proof: {},
+  tries: 0,
+  detail: null,
+});

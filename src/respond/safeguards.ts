@@ -1,0 +1,160 @@
+import { canonicalAddress } from '../address.ts';
+import type { Millis } from '../model.ts';
+import type { Site } from '../site/site.ts';
+import { DAY, HOUR } from '../time.ts';
+import { SlidingCount } from '../windows.ts';
+import { REFUSING, type Claimant, type Kind } from './enforcement.ts';
+
+/**
+ * The last door before anything is pushed. Policy has its own safeguards; these hold even if policy, a command or a
+ * stored row is wrong, and are asked again for each.
+ */
+export type RefusalCode =
+  | 'not-an-address'
+  | 'protected-address'
+  | 'not-a-number'
+  | 'emergency-number'
+  | 'not-an-account'
+  | 'unknown-account'
+  | 'trunk'
+  | 'not-a-value'
+  | 'no-end'
+  | 'over'
+  | 'budget-hour'
+  | 'budget-accounts';
+
+export type Checked =
+  | { readonly ok: true; readonly value: string; readonly until: Millis | null }
+  | { readonly ok: false; readonly code: RefusalCode; readonly reason: string };
+
+/** Without an end of its own a block stands for a day; none stands longer than thirty. */
+export const DEFAULT_END: Millis = DAY;
+export const LONGEST: Millis = 30 * DAY;
+
+const no = (code: RefusalCode, reason: string): Checked => ({ ok: false, code, reason });
+
+/** Endpoint ids as pjsip.conf has them, without what AstDB, SQL's LIKE (`%`) or the dialplan would take for more. */
+const ENDPOINT = /^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,79}$/;
+const E164_PREFIX = /^[1-9]\d{0,14}$/;
+const EMERGENCY = /^[0-9*#]{2,8}$/;
+
+export interface Checking {
+  readonly site: Site;
+  readonly now: Millis;
+  readonly by: Claimant;
+  /** emergency numbers as dialled */
+  readonly emergency: ReadonlySet<string>;
+  /** proxies that speak for many, beside what the settings name (a Kamailio in front) */
+  readonly proxies: ReadonlySet<string>;
+}
+
+/** May this stand, and as what and until when? The value comes back canonical, the end within bounds. */
+export function check(kind: Kind, value: string, until: Millis | null, context: Checking): Checked {
+  const checked = CHECKS[kind](value, context);
+  if (!checked.ok) return checked;
+  if (!REFUSING.has(kind)) return { ...checked, until };
+  const { now, by } = context;
+  const end = until ?? now + DEFAULT_END;
+  if (!Number.isFinite(end)) return no('no-end', 'a block needs an end');
+  if (end <= now) return no('over', 'its end has passed already');
+  // the office lock ends with the closing time, which holidays may stretch; it is the settings' and not a judgement
+  return { ...checked, until: by === 'settings' ? end : Math.min(end, now + LONGEST) };
+}
+
+const found = (value: string): Checked => ({ ok: true, value, until: null });
+
+const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checked>> = {
+  address: checkAddress,
+  number: checkNumber,
+  account: checkAccount,
+  international: checkAccount,
+  exempt: (value) => (ENDPOINT.test(value) ? found(value) : no('not-an-account', `"${value}" is no endpoint`)),
+  emergency: (value) => (EMERGENCY.test(value) ? found(value) : no('not-a-value', `"${value}" is no number`)),
+  lock: (value) => (value === 'international' ? found(value) : no('not-a-value', `there is no lock "${value}"`)),
+};
+
+/** Unspecified, link-local, multicast and broadcast: no caller's address. (The machine itself is in never_block always.) */
+const NOBODY = /^(?:0\.|169\.254\.|22[4-9]\.|2[3-5]\d\.|::1?$|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/;
+
+function checkAddress(value: string, { site: { networks }, proxies }: Checking): Checked {
+  const address = canonicalAddress(value);
+  if (address === null) return no('not-an-address', `"${value}" is no IP address`);
+  const because = (why: string): Checked => no('protected-address', `${address} is never blocked: ${why}`);
+  if (networks.isPbx(address)) return because("it is the PBX's own");
+  if (proxies.has(address)) return because('it is a proxy, behind which everybody is');
+  const trunk = networks.trunkOf(address);
+  if (trunk !== null) return because(`it belongs to trunk ${trunk}`);
+  if (networks.neverBlock(address)) return because('network.never_block holds it');
+  if (networks.isLocal(address)) return because('it is in the local network (network.local)');
+  if (NOBODY.test(address)) return because("it is no caller's");
+  return found(address);
+}
+
+function checkNumber(value: string, { site, emergency }: Checking): Checked {
+  const digits = value.replace(/^\+/, '');
+  if (!E164_PREFIX.test(digits))
+    return no(
+      'not-a-number',
+      `"${value}" is no number: E.164 digits, or the first of them, as 3716 for a part of Latvia`,
+    );
+  const readings = [digits, `+${digits}`].map((text) => site.number(text));
+  if (emergency.has(digits) || readings.some((number) => !number.blockable))
+    return no('emergency-number', `${digits} is, or could be taken for, an emergency number`);
+  return found(digits);
+}
+
+function checkAccount(value: string, { site, by }: Checking): Checked {
+  if (!ENDPOINT.test(value)) return no('not-an-account', `"${value}" is no endpoint of the PBX`);
+  if (site.networks.isTrunk(value)) return no('trunk', `${value} is a trunk: blocking it would silence everybody`);
+  if (by === 'rule' && !site.accounts.mapped(value))
+    return no('unknown-account', `the PBX is not known to have an endpoint ${value}`);
+  return found(value);
+}
+
+export interface BudgetLimits {
+  /** new blocks by rule within an hour; default 200 */
+  readonly perHour: number;
+  /** most accounts blocked (wholly or abroad) by rule at once, as a share of all; default 0.25 */
+  readonly accounts: number;
+  /** so many accounts may always be blocked; default 3 */
+  readonly accountsAtLeast: number;
+}
+
+export const DEFAULT_BUDGET: BudgetLimits = { perHour: 200, accounts: 0.25, accountsAtLeast: 3 };
+
+/** Accounts of a PBX that has not told them. */
+const UNKNOWN_PBX = 12;
+
+/**
+ * How much rules may block. A site under attack needs a few blocks; hundreds are a wrong rule, a wrong network setting or
+ * an attacker who has us block everybody. What people block by hand is not counted.
+ */
+export class Budget {
+  readonly #limits: BudgetLimits;
+  readonly #hour: SlidingCount;
+
+  constructor(limits: BudgetLimits = DEFAULT_BUDGET) {
+    this.#limits = limits;
+    this.#hour = new SlidingCount(HOUR, limits.perHour);
+  }
+
+  /**
+   * May one more stand? Counts it when it may.
+   * @param held accounts blocked by rule now; `all`: accounts of the PBX, null when it has not told
+   */
+  take(kind: Kind, now: Millis, held: number, all: number | null): Checked | null {
+    const { perHour, accounts, accountsAtLeast } = this.#limits;
+    if (this.#hour.count(now) >= perHour)
+      return no('budget-hour', `${perHour} blocks within an hour are as many as rules may put up`);
+    const most = Math.max(accountsAtLeast, Math.floor((all ?? UNKNOWN_PBX) * accounts));
+    if ((kind === 'account' || kind === 'international') && held >= most)
+      return no('budget-accounts', `${held} accounts are blocked, as many as rules may block at once`);
+    this.#hour.add(now);
+    return null;
+  }
+
+  /** Blocks that were put up before a restart count as well. */
+  remember(at: Millis): void {
+    this.#hour.add(at);
+  }
+}

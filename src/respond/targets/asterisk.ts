@@ -1,0 +1,38 @@
+import { PeerError } from '../../errors.ts';
+import type { AmiSession } from '../../pbx/ami.ts';
+import { applyKeys, readTree } from '../../pbx/astdb.ts';
+import { KINDS } from '../enforcement.ts';
+import type { RowChange, RowOutcome, Target } from './target.ts';
+
+/** Branches of the family that are ours to keep as they should be; auth, pubkey, dialplan … belong to others. */
+const KEPT = new Set<string>([...KINDS, 'acl']);
+
+/** Asterisk: rows are keys of AstDB family ringfence. */
+export class AsteriskTarget implements Target {
+  readonly name = 'asterisk';
+  readonly #ami: () => AmiSession | null;
+
+  constructor(ami: () => AmiSession | null) {
+    this.#ami = ami;
+  }
+
+  get isUp(): boolean {
+    return this.#ami() !== null;
+  }
+
+  async read(): Promise<ReadonlyMap<string, string>> {
+    const all = await readTree(this.#session());
+    for (const key of all.keys()) if (!KEPT.has(key.slice(0, key.indexOf('/')))) all.delete(key);
+    return all;
+  }
+
+  apply(changes: readonly RowChange[]): Promise<ReadonlyMap<string, RowOutcome>> {
+    return applyKeys(this.#session(), changes);
+  }
+
+  #session(): AmiSession {
+    const session = this.#ami();
+    if (session === null) throw new PeerError('peer-closed', 'there is no AMI session', true);
+    return session;
+  }
+}

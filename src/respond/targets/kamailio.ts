@@ -1,0 +1,140 @@
+import { PeerError } from '../../errors.ts';
+import type { Millis } from '../../model.ts';
+import { tableDelete, tableDump, tableGet, tablePut, uptime, type KamailioRpc } from '../../pbx/kamailio.ts';
+import { MINUTE } from '../../time.ts';
+import { entryKey, type Kind } from '../enforcement.ts';
+import { FlatLayout } from '../layout.ts';
+import { lifeOf, type RowChange, type RowOutcome, type Target } from './target.ts';
+
+/** Tables of kamailio-conf/ringfence.cfg. */
+const TABLES: ReadonlyMap<Kind, string> = new Map([
+  ['address', 'rf_address'],
+  ['account', 'rf_account'],
+  ['number', 'rf_number'],
+]);
+
+/** Rows are `<kind>/<key of the table>`, the value the end in epoch seconds; Kamailio itself ends them (autoexpire). */
+export const kamailioLayout = (): FlatLayout => new FlatLayout([...TABLES.keys()], entryKey);
+
+/** Calls on their way at a time: its datagram process reads one after the other, and what it cannot hold is lost. */
+const AT_ONCE = 16;
+/** A dump over UDP must fit into one datagram. */
+const DUMP_ROWS = 500;
+/** With more rows than that each is asked for, which takes long, so not every time while their number is right. */
+const SWEEP_EVERY: Millis = MINUTE;
+/** Uptime is in whole seconds. */
+const SAME_START = 2;
+
+/** Kamailio: rows are rows of its hash tables, in memory, lost when it is restarted. */
+export class KamailioTarget implements Target {
+  readonly name = 'kamailio';
+  readonly isUp = true;
+  readonly #rpc: KamailioRpc;
+  readonly #seconds: () => number;
+  #startedAt: number | null = null;
+  #sweptAt = -Infinity;
+
+  /** `seconds`: a clock that never jumps */
+  constructor(rpc: KamailioRpc, seconds: () => number) {
+    this.#rpc = rpc;
+    this.#seconds = seconds;
+  }
+
+  async read(expected: ReadonlyMap<string, string>, now: Millis): Promise<ReadonlyMap<string, string>> {
+    const sizes = await this.#sizes();
+    const rows = new Map<string, string>();
+    let count = 0;
+    for (const [kind, table] of TABLES) {
+      const size = sizes.get(table);
+      if (size === undefined)
+        throw new PeerError(
+          'peer-refused',
+          `Kamailio has no table ${table}: include kamailio-conf/ringfence.cfg`,
+          false,
+        );
+      count += size;
+      if (size > DUMP_ROWS) continue;
+      for (const [key, value] of await tableDump(this.#rpc, table)) rows.set(entryKey(kind, key), value);
+    }
+    const large = [...TABLES].filter(([, table]) => (sizes.get(table) ?? 0) > DUMP_ROWS).map(([kind]) => `${kind}/`);
+    if (large.length > 0) await this.#sweep(expected, large, rows, count, now);
+    return rows;
+  }
+
+  /** Rows of large tables, asked for one by one. */
+  async #sweep(
+    expected: ReadonlyMap<string, string>,
+    large: readonly string[],
+    rows: Map<string, string>,
+    count: number,
+    now: Millis,
+  ): Promise<void> {
+    const wanted = [...expected].filter(([key]) => large.some((prefix) => key.startsWith(prefix)));
+    if (count === expected.size && now - this.#sweptAt < SWEEP_EVERY) {
+      for (const [key, value] of wanted) rows.set(key, value);
+      return;
+    }
+    await each(wanted, async ([key]) => {
+      const value = await tableGet(this.#rpc, ...place(key));
+      if (value !== null) rows.set(key, value);
+    });
+    this.#sweptAt = now;
+  }
+
+  async #sizes(): Promise<Map<string, number>> {
+    const stats = await this.#rpc.call('htable.stats');
+    const list = Array.isArray(stats) ? (stats as { name?: unknown; all?: unknown }[]) : [];
+    return new Map(list.map(({ name, all }) => [String(name), Number(all)]));
+  }
+
+  async apply(changes: readonly RowChange[], now: Millis): Promise<ReadonlyMap<string, RowOutcome>> {
+    const outcomes = new Map<string, RowOutcome>();
+    await each(changes, async ({ key, value }) => {
+      const [table, name] = place(key);
+      try {
+        if (value === null) await tableDelete(this.#rpc, table, name);
+        else await tablePut(this.#rpc, table, name, value, lifeOf(value, now));
+        outcomes.set(key, { ok: true, standing: await tableGet(this.#rpc, table, name) });
+      } catch (error) {
+        // away: the rest would only wait for it
+        if (!(error instanceof PeerError) || error.retryable) throw error;
+        outcomes.set(key, { ok: false, error });
+      }
+    });
+    return outcomes;
+  }
+
+  async pulse(): Promise<'same' | 'restarted'> {
+    const startedAt = this.#seconds() - (await uptime(this.#rpc));
+    const known = this.#startedAt;
+    this.#startedAt = startedAt;
+    const restarted = known !== null && startedAt - known > SAME_START;
+    if (restarted) this.#sweptAt = -Infinity;
+    else if (known !== null) this.#startedAt = known;
+    return restarted ? 'restarted' : 'same';
+  }
+
+  close(): void {
+    this.#rpc.close();
+  }
+}
+
+/** Table and key in it of a row. */
+const place = (key: string): [table: string, name: string] => {
+  const slash = key.indexOf('/');
+  return [TABLES.get(key.slice(0, slash) as Kind) ?? '', key.slice(slash + 1)];
+};
+
+/** Works on some at a time; the first failure ends it. */
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const run = async (): Promise<void> => {
+    try {
+      while (next < items.length) await work(items[next++] as T);
+    } catch (error) {
+      next = items.length;
+      throw error;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, run));
+}
