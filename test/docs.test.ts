@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'smol-toml';
+import { settingsPage } from '../scripts/docs.ts';
+import { settingsSchema } from '../src/config.ts';
+import { RAISING_RULES } from '../src/respond/raising.ts';
+import { ringfence } from './support/cli.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const pages = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter((p) =>
+  p.endsWith('.md'),
+);
+const text = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
+
+/** Fenced blocks of one language ('' for those without). */
+const blocks = (page: string, language: string): string[] =>
+  [...text(page).matchAll(/^```([a-z]*)\n([\s\S]*?)^```$/gm)]
+    .filter(([, own]) => own === language)
+    .map(([, , body = '']) => body);
+
+/** Every `ringfence …` of a page: in shell blocks and in inline code. */
+function commandsOf(page: string): string[] {
+  const shell = blocks(page, 'sh').flatMap((block) => block.split('\n'));
+  const inline = [
+    ...text(page)
+      .replaceAll(/^```[\s\S]*?^```$/gm, '')
+      .matchAll(/`([^`\n]+)`/g),
+  ].map(([, code = '']) => code);
+  return [...shell, ...inline]
+    .map((line) =>
+      line
+        .replace(/\s+#.*$/, '')
+        .replace(/^(?:node dist\/cli\.js|\$ )/, 'ringfence')
+        .trim(),
+    )
+    .filter((line) => /^ringfence [a-z]/.test(line) && !/^ringfence (?:ready|run \(process)/.test(line));
+}
+
+describe('documents', function () {
+  this.timeout(60_000);
+
+  it('docs/settings.md is what npm run docs makes of the schemas', () => {
+    assert.equal(text('docs/settings.md'), settingsPage(), 'run: npm run docs');
+  });
+
+  it('docs/severity.md has every rule that makes evidence graver together', () => {
+    for (const { name, to } of RAISING_RULES)
+      assert.match(text('docs/severity.md'), new RegExp(`^\\| \`${name}\`.*\\| ${to} +\\|$`, 'm'));
+  });
+
+  const helps = new Map<string, Promise<string>>();
+  const help = (words: string): Promise<string> => {
+    const known = helps.get(words) ?? ringfence([...words.split(' '), '--help']).then(({ stdout }) => stdout);
+    helps.set(words, known);
+    return known;
+  };
+  for (const page of pages) {
+    const commands = [...new Set(commandsOf(page))];
+    if (commands.length > 0)
+      it(`${page}: its ${commands.length} commands are commands, with options that they have`, async () => {
+        for (const command of commands) {
+          const [, first = '', second = ''] = command.split(/\s+/);
+          const nested = (first === 'alerts' || first === 'config') && /^[a-z]+$/.test(second);
+          const shown = await help(nested ? `${first} ${second}` : first);
+          assert.match(shown, new RegExp(`^Usage: ringfence ${nested ? `${first} ${second}` : first}\\b`), command);
+          const all = `${shown}\n${await help('alerts')}`.includes('--config')
+            ? shown
+            : `${shown}\n${(await ringfence(['--help'])).stdout}`;
+          for (const [option] of command.matchAll(/--[a-z-]+/g))
+            assert.ok(all.includes(option), `${option} in ${command}`);
+        }
+      });
+
+    for (const [index, block] of blocks(page, 'toml').entries())
+      it(`${page}: settings ${index + 1} are right`, () => {
+        const read = settingsSchema.safeParse(parse(block));
+        assert.ok(read.success, `${read.error?.message}\n${block}`);
+      });
+
+    it(`${page}: its links lead somewhere`, () => {
+      for (const [, target = ''] of text(page).matchAll(/\]\(([^)#:]+)\)/g))
+        assert.ok(existsSync(join(ROOT, dirname(page), target)), target);
+    });
+  }
+});
