@@ -67,6 +67,10 @@ export interface PbxOptions {
   readonly channelVariables: boolean;
   /** Absolute path of a dialplan file with the context ringfence-guard, which outgoing calls then pass. */
   readonly guard?: string;
+  /** Context in which calls from phones begin, default from-internal; another one is in the file that `guard` names. */
+  readonly context?: string;
+  /** Also listens on [::1], same port. */
+  readonly ipv6?: boolean;
 }
 
 /** File name -> text. */
@@ -123,7 +127,7 @@ nocolor = yes
 
 // What a small PBX needs. Loading every module that Debian ships takes longer and fills the log with modules that decline.
 const WANTED =
-  /^(res_(pjsip|pjproject|sorcery_(astdb|config|memory)|hep|hep_pjsip|hep_rtcp|rtp_asterisk|srtp|timing_timerfd|security_log|crypto|http_websocket|websocket_client)|res_pjsip_.*|chan_pjsip|pbx_config|cdr_csv|cdr_manager|bridge_(simple|native_rtp|softmix|holding|builtin_features)|codec_(a_mu|ulaw|alaw|resample)|format_(pcm|sln|wav)|app_(dial|echo|playtones|userevent|verbose|stack|while|exec|cdr|senddtmf|transfer)|func_(channel|cdr|db|callerid|cut|strings|logic|math|global|dialplan|base64|md5|sha1|timeout|env|pjsip_.*|hangupcause))\.so$/;
+  /^(res_(pjsip|pjproject|sorcery_(astdb|config|memory)|hep|hep_pjsip|hep_rtcp|rtp_asterisk|srtp|timing_timerfd|security_log|crypto|http_websocket|websocket_client)|res_pjsip_.*|chan_pjsip|pbx_config|cdr_csv|cdr_manager|bridge_(simple|native_rtp|softmix|holding|builtin_features)|codec_(a_mu|ulaw|alaw|resample)|format_(pcm|sln|wav)|app_(dial|echo|playtones|read|userevent|verbose|stack|while|exec|cdr|senddtmf|transfer)|func_(channel|cdr|db|callerid|cut|strings|logic|math|global|dialplan|base64|md5|sha1|timeout|env|pjsip_.*|hangupcause))\.so$/;
 const UNWANTED =
   /res_pjsip_(config_wizard|phoneprov_provider|geolocation|stir_shaken|transport_websocket|publish_asterisk|mwi.*|exten_state|xpidf.*|pidf.*|dialog_info.*|history|notify|aoc|send_to_voicemail|outbound_publish)\.so/;
 
@@ -148,10 +152,10 @@ bind = ${options.host}:${options.sipPort}
 type = transport
 protocol = tcp
 bind = ${options.host}:${options.sipPort}
-
+${options.ipv6 === true ? ipv6Transport(options.sipPort) : ''}
 [phone](!)
 type = endpoint
-context = from-internal
+context = ${options.context ?? 'from-internal'}
 disallow = all
 allow = ulaw,alaw
 direct_media = no
@@ -168,6 +172,15 @@ support_path = yes
   ];
   if (options.trunk !== undefined) parts.push(trunkConf(options.trunk, options.role));
   return parts.join('\n');
+}
+
+function ipv6Transport(port: number): string {
+  return `
+[udp6]
+type = transport
+protocol = udp
+bind = [::1]:${port}
+`;
 }
 
 function phoneConf(account: Account, major: number): string {

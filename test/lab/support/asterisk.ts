@@ -23,6 +23,8 @@ export interface AsteriskOptions {
   readonly hep?: HepTarget | null;
   readonly channelVariables?: boolean;
   readonly guard?: string;
+  readonly context?: string;
+  readonly ipv6?: boolean;
 }
 
 let rtpBlock = 0;
@@ -99,6 +101,8 @@ export class Asterisk {
       channelVariables: options.channelVariables ?? true,
       ...(options.trunk === undefined ? {} : { trunk: options.trunk }),
       ...(options.guard === undefined ? {} : { guard: options.guard }),
+      ...(options.context === undefined ? {} : { context: options.context }),
+      ...(options.ipv6 === undefined ? {} : { ipv6: options.ipv6 }),
     });
     for (const [name, text] of files) writeFileSync(join(this.etc, name), text);
     writeFileSync(this.amiSecretFile, this.amiSecret, { mode: 0o600 });

@@ -41,6 +41,10 @@ export interface LabOptions {
   readonly channelVariables?: boolean;
   /** A dialplan file with the context ringfence-guard (asterisk-conf/). */
   readonly guard?: string;
+  /** Context in which calls from phones begin, default from-internal; the file that `guard` names then has it. */
+  readonly context?: string;
+  /** Asterisk also listens on [::1], at its port. */
+  readonly ipv6?: boolean;
   /** A Kamailio file with route[RINGFENCE] (kamailio-conf/). */
   readonly kamailioSnippet?: string;
   /** Keep the working directory (logs, configuration, records) after `stop`. */
@@ -97,6 +101,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       ...(options.cdr === undefined ? {} : { cdr: options.cdr }),
       ...(options.channelVariables === undefined ? {} : { channelVariables: options.channelVariables }),
       ...(options.guard === undefined ? {} : { guard: options.guard }),
+      ...(options.context === undefined ? {} : { context: options.context }),
+      ...(options.ipv6 === undefined ? {} : { ipv6: options.ipv6 }),
     });
     closers.push(async () => await asterisk.stop());
     let kamailio: Kamailio | undefined;

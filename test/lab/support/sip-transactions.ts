@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { header, headers, isRequest, isResponse, parameter, responseTo } from './sip-message.ts';
 import type { SipMessage, SipRequest, SipResponse } from './sip-message.ts';
+import { hostport } from './sip-transport.ts';
 import type { Endpoint, SipTransport } from './sip-transport.ts';
 
 /** RFC 3261 17.1.1.1: T1, T2, and timers B, F and H. */
@@ -52,7 +53,7 @@ export class SipTransactions {
   /** The Via value for a new transaction. */
   via(branch = newBranch()): string {
     const { protocol, address, port } = this.#transport;
-    return `SIP/2.0/${protocol.toUpperCase()} ${address}:${port};branch=${branch};rport`;
+    return `SIP/2.0/${protocol.toUpperCase()} ${hostport(address, port)};branch=${branch};rport`;
   }
 
   /** Sends a request and resolves with its final response; rejects when none comes in time. */

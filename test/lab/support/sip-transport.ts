@@ -10,6 +10,11 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** `host:port` as it stands in SIP: an IPv6 address in brackets (RFC 3261 25.1, hostport). */
+export function hostport(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** One SIP message on the wire, with the moment it left or came (epoch ms). */
 export interface Packet {
   readonly at: number;
@@ -22,7 +27,7 @@ export interface Packet {
 
 export interface TransportOptions {
   readonly protocol: 'udp' | 'tcp';
-  /** Source address: any address of 127.0.0.0/8. */
+  /** Source address: any address of 127.0.0.0/8, or ::1. */
   readonly address: string;
   /** Source port; 0 or none: any free one. */
   readonly port?: number;
@@ -58,7 +63,7 @@ export class SipTransport {
   }
 
   async #openUdp(port: number): Promise<void> {
-    const socket = createSocket('udp4');
+    const socket = createSocket(this.address.includes(':') ? 'udp6' : 'udp4');
     this.#udp = socket;
     socket.on('message', (data, from) => {
       this.#receive(data.toString('utf8'), { host: from.address, port: from.port });

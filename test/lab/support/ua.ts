@@ -6,7 +6,7 @@ import { pause } from './process.ts';
 import { header, headers, parameter, uriOf } from './sip-message.ts';
 import type { SipRequest, SipResponse } from './sip-message.ts';
 import { SipTransactions, newTag, plainResponse } from './sip-transactions.ts';
-import { SipTransport } from './sip-transport.ts';
+import { SipTransport, hostport } from './sip-transport.ts';
 import type { Endpoint, Packet } from './sip-transport.ts';
 
 /** What a user agent does with a call that comes in. */
@@ -18,7 +18,7 @@ export interface AnswerPolicy {
 }
 
 export interface UserAgentOptions {
-  /** Source address, any of 127.0.0.0/8. */
+  /** Source address, any of 127.0.0.0/8, or ::1. */
   readonly address: string;
   readonly port?: number;
   readonly protocol?: 'udp' | 'tcp';
@@ -98,11 +98,16 @@ export class UserAgent {
   /** The Contact URI. */
   get contact(): string {
     const { address, port, protocol } = this.transport;
-    return `sip:${this.options.username}@${address}:${port}${protocol === 'tcp' ? ';transport=tcp' : ''}`;
+    return `sip:${this.options.username}@${hostport(address, port)}${protocol === 'tcp' ? ';transport=tcp' : ''}`;
   }
 
   #newCallId(): string {
     return `${randomBytes(10).toString('hex')}@${this.options.address}`;
+  }
+
+  /** Media is never sent: over IPv6 too an IPv4 address is offered. */
+  get #mediaAddress(): string {
+    return this.options.address.includes(':') ? '127.0.0.1' : this.options.address;
   }
 
   #server(): Endpoint {
@@ -114,8 +119,8 @@ export class UserAgent {
   async register(options: RegisterOptions = {}): Promise<RegisterOutcome> {
     const { expires = 3600, contact = this.contact } = options;
     const server = this.#server();
-    const uri = `sip:${server.host}:${server.port}`;
-    const aor = `sip:${options.aor ?? this.options.username}@${server.host}:${server.port}`;
+    const uri = `sip:${hostport(server.host, server.port)}`;
+    const aor = `sip:${options.aor ?? this.options.username}@${hostport(server.host, server.port)}`;
     const callId = options.callId ?? this.#registerCallId;
     const instance = this.options.instance === undefined ? '' : `;+sip.instance="<${this.options.instance}>"`;
     const build = (authorization: readonly (readonly [string, string])[]): SipRequest => ({
@@ -177,10 +182,10 @@ export class UserAgent {
   }
 
   /** Starts a call; `settled` of what it returns tells how the INVITE ended. */
-  dial(number: string, options: { password?: string; from?: string } = {}): Call {
+  dial(number: string, options: { password?: string; username?: string; from?: string } = {}): Call {
     const server = this.#server();
-    const uri = `sip:${number}@${server.host}:${server.port}`;
-    const from = `<sip:${options.from ?? this.options.username}@${server.host}:${server.port}>;tag=${newTag()}`;
+    const uri = `sip:${number}@${hostport(server.host, server.port)}`;
+    const from = `<sip:${options.from ?? this.options.username}@${hostport(server.host, server.port)}>;tag=${newTag()}`;
     const callId = this.#newCallId();
     let sequence = 0;
     const call = new Call(this, server, 'outgoing', number, { callId, local: from, remote: `<${uri}>`, sequence });
@@ -201,7 +206,7 @@ export class UserAgent {
         ...authorization,
         ['Content-Type', 'application/sdp'],
       ],
-      body: sdp(this.options.address, this.#mediaPort),
+      body: sdp(this.#mediaAddress, this.#mediaPort),
     });
     this.#withDigest(
       build,
@@ -268,7 +273,7 @@ export class UserAgent {
       return;
     }
     if (afterMs < 0) return;
-    setTimeout(() => call.answer(sdp(this.options.address, this.#mediaPort)), afterMs).unref();
+    setTimeout(() => call.answer(sdp(this.#mediaAddress, this.#mediaPort)), afterMs).unref();
   }
 
   /** The switch is pulled: no unregistration, no BYE. */

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { inSeconds, useGuardedLab } from './support/guarded.ts';
+import { pause, until } from './support/process.ts';
+import { header } from './support/sip-message.ts';
+import type { SipMessage, SipRequest } from './support/sip-message.ts';
+
+describe('lab: the office lock in the dialplan', function () {
+  this.timeout(60_000);
+  const { lab, entries, phone, dial, pins: results } = useGuardedLab();
+  const PIN = '20471';
+  const hash = `5f2c-${createHash('sha1').update(`5f2c${PIN}`).digest('hex')}`;
+
+  /** Dials *54 and sends tones by SIP INFO; resolves when the PBX has ended the call. */
+  const givePin = async (...pins: string[]): Promise<void> => {
+    const call = phone().dial('*54');
+    if ((await call.settled) !== 200) return;
+    const answer = phone().packets.findLast(({ label }) => label === '200 INVITE')!.message;
+    await pause(600); // until Asterisk reads
+    let sequence = 100;
+    for (const pin of pins) {
+      const before = results().length;
+      for (const tone of [...Array.from(pin), '#']) {
+        await phone().transactions.request(info(answer, call.callId, ++sequence, tone), lab().edge);
+        await pause(120);
+      }
+      await until('the PIN is judged', 8000, () => results().length > before);
+      await pause(100);
+    }
+    await call.ended;
+  };
+
+  /** A tone by SIP INFO, within the call that `answer` established. */
+  const info = (answer: SipMessage, callId: string, sequence: number, tone: string): SipRequest => ({
+    method: 'INFO',
+    uri: /<([^>]*)>/.exec(header(answer, 'Contact'))?.[1] ?? '',
+    headers: [
+      ['Via', phone().transactions.via()],
+      ['Max-Forwards', '70'],
+      ['From', header(answer, 'From')],
+      ['To', header(answer, 'To')],
+      ['Call-ID', callId],
+      ['CSeq', `${sequence} INFO`],
+      ['Content-Type', 'application/dtmf-relay'],
+    ],
+    body: `Signal=${tone}\r\nDuration=100\r\n`,
+  });
+
+  it('leaves calls at home, exempt accounts and exempt destinations alone', async () => {
+    await entries.put('lock/international');
+    assert.equal((await dial('0049301234567')).status, 200);
+    assert.equal((await dial('004312345678')).status, 403);
+    await entries.put('exempt/+43');
+    assert.equal((await dial('004312345678')).status, 200);
+    assert.equal((await dial('0037167000001')).status, 403);
+    await entries.put('exempt/1001', 1);
+    assert.equal((await dial('0037167000001')).status, 200);
+    await pause(1050);
+    assert.equal((await dial('0037167000001')).status, 403);
+  });
+
+  it('lets one call through after the PIN, from the same phone, and no other', async () => {
+    await entries.put('lock/international');
+    await entries.put('pin/hash', hash);
+    await givePin('1', PIN);
+    assert.deepEqual(results(), ['wrong', 'accepted']);
+    const thief = await lab().phone('1001', { address: '127.66.0.8' });
+    await entries.put('account/1002');
+    assert.equal((await dial('0301234567')).status, 200); // no call abroad: does not use it up
+    assert.equal((await dial('0037167000001')).status, 200);
+    assert.equal((await dial('0037167000001')).status, 403);
+    assert.deepEqual(results().slice(2), ['used']);
+    await givePin(PIN);
+    assert.equal((await dial('0037167000001', thief)).status, 403);
+  });
+
+  it('does not hear a PIN after three wrong ones, nor from a blocked account', async () => {
+    await entries.put('pin/hash', hash);
+    const before = results().length;
+    await givePin('1', '2', '3');
+    await givePin(PIN);
+    await until('five results', 3000, () => results().length >= before + 5);
+    assert.deepEqual(results().slice(before), ['wrong', 'wrong', 'wrong', 'locked', 'locked']);
+    await entries.put('pin/tries/1001', `3-${inSeconds(1)}`);
+    await pause(1050);
+    await entries.put('account/1001');
+    await givePin(PIN);
+    await until('it is told', 3000, () => results().at(-1) === 'blocked');
+    assert.doesNotMatch(await entries.show(), /lifted/);
+  });
+});
