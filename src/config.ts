@@ -263,6 +263,19 @@ function warningsOf(settings: Settings): string[] {
   return warnings;
 }
 
+/** Longest secret: what a HEP packet and an AMI line hold. */
+const SECRET_BYTES = 256;
+
+/** A file that a setting names (a certificate, a key). @throws InputError that says which setting and which file */
+export function readNamed(path: string, directory: string, setting: string): string {
+  const file = resolve(directory, path);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new InputError('input-unreadable', `${setting}: cannot read ${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 /**
  * Reads a secret from a file: one line, its end stripped.
  * @throws RingfenceError 'secret-unsafe' if others may read it, InputError if it cannot be read or is empty
@@ -282,5 +295,7 @@ export function readSecret(path: string, directory: string, setting: string): st
   const secret = text.replace(/\r?\n$/, '');
   if (secret === '' || /[\r\n\0]/.test(secret))
     throw new InputError('input-malformed', `${setting}: ${file} must hold the secret alone, on one line`);
+  if (Buffer.byteLength(secret) > SECRET_BYTES)
+    throw new InputError('input-malformed', `${setting}: ${file} holds more than ${SECRET_BYTES} bytes`);
   return secret;
 }

@@ -198,6 +198,7 @@ describe('a secret', () => {
     ['read by everybody', 'x\n', 0o644, 'secret-unsafe', /asterisk\.ami\.secret_file: .*run: chmod 640 \//],
     ['writable by everybody', 'x\n', 0o602, 'secret-unsafe', /chmod 640/],
     ['empty', '\n', 0o600, 'input-malformed', /must hold the secret alone/],
+    ['longer than what carries it', `${'x'.repeat(300)}\n`, 0o600, 'input-malformed', /more than 256 bytes/],
     ['two lines', 'a\nb\n', 0o600, 'input-malformed', /on one line/],
   ];
   for (const [what, content, mode, code, message] of REFUSED)

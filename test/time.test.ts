@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DAY, formatDuration, HOUR, iso, MINUTE, parseDuration, SECOND, Zone } from '../src/time.ts';
+import { DAY, formatDuration, HOUR, iso, MINUTE, parseDuration, SECOND, writeDuration, Zone } from '../src/time.ts';
 
 const utc = (text: string): number => Date.parse(`${text}Z`);
 
@@ -135,4 +135,20 @@ describe('Zone', () => {
         assert.ok(zone.instants(at + zone.offsetAt(at)).includes(at), `${name} ${iso(at)}`);
     }
   });
+});
+
+describe('a written duration', () => {
+  const WRITTEN: [number, string][] = [
+    [0, '0s'],
+    [250, '250ms'],
+    [60_000, '1m'],
+    [5_400_000, '1h30m'],
+    [86_400_000, '1d'],
+    [694_861_001, '8d1h1m1s1ms'],
+  ];
+  for (const [duration, text] of WRITTEN)
+    it(`${duration} ms is ${text}, and is read as the same`, () => {
+      assert.equal(writeDuration(duration), text);
+      assert.deepEqual(parseDuration(text), { ok: true, value: duration });
+    });
 });

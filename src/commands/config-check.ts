@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { parseListen } from '../collect/hep.ts';
-import { readSecret, type Config } from '../config.ts';
+import { readNamed, readSecret, type Config } from '../config.ts';
 import { ConfigError, messageOf, RingfenceError, type ConfigProblem } from '../errors.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig, siteOf } from './site.ts';
@@ -36,7 +34,7 @@ export function filesOf(config: Config): ConfigProblem[] {
     ['hep.key_file', hep?.key_file],
     ['asterisk.ami.ca_file', ami?.ca_file],
   ] as const)
-    if (file !== undefined) attempt(path, () => readFileSync(resolve(directory, file)));
+    if (file !== undefined) attempt(path, () => readNamed(file, directory, path));
   attempt('tariff.file', () => siteOf(config));
   return problems;
 }

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { followCdrFile, scanCdrFile, type CdrBatch, type CdrFollower } from '../collect/cdr-file.ts';
 import { listenHep, type HepCollector } from '../collect/hep.ts';
-import { readSecret, type Config } from '../config.ts';
+import { readNamed, readSecret, type Config } from '../config.ts';
 import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
 import { keepAmi, type AmiKeeper, type PbxEndpoint } from '../pbx/ami.ts';
@@ -45,11 +45,15 @@ export async function startHep(context: FeedsContext, password: string | null): 
   const { config, target, counters, log } = context;
   const { hep } = config.settings;
   if (hep === undefined) return null;
-  const file = (path: string): string => readFileSync(resolve(config.directory, path), 'utf8');
   const tls =
     hep.cert_file === undefined || hep.key_file === undefined
       ? {}
-      : { tls: { cert: file(hep.cert_file), key: file(hep.key_file) } };
+      : {
+          tls: {
+            cert: readNamed(hep.cert_file, config.directory, 'hep.cert_file'),
+            key: readNamed(hep.key_file, config.directory, 'hep.key_file'),
+          },
+        };
   return await listenHep(
     { listen: hep.listen, allow: hep.allow, password, ...tls },
     {
@@ -112,7 +116,7 @@ export function startAmi(context: FeedsContext, secret: string | null, up: () =>
   const { config, target, recorder, counters, log } = context;
   const { ami } = config.settings.asterisk;
   if (ami === undefined || secret === null) return null;
-  const ca = ami.ca_file === undefined ? undefined : readFileSync(resolve(config.directory, ami.ca_file), 'utf8');
+  const ca = ami.ca_file === undefined ? undefined : readNamed(ami.ca_file, config.directory, 'asterisk.ami.ca_file');
   const keeper = keepAmi(
     {
       host: ami.host,

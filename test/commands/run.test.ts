@@ -137,6 +137,17 @@ describe('ringfence run', function () {
       assert.match(stderr, message);
     });
 
+  it('a certificate that is missing: 2, which setting and file', async () => {
+    settings = writeSettings(
+      folder.path,
+      '[hep]\nlisten = ["tls:127.0.0.1:0"]\ncert_file = "no.pem"\nkey_file = "no.key"',
+    );
+    const { status, stderr } = await ringfence(['run', '--config', settings]);
+    assert.equal(status, 2);
+    assert.match(stderr, /hep\.cert_file: cannot read .*no\.pem/);
+    assert.doesNotMatch(stderr, /bug/);
+  });
+
   it('a wrong AMI password: says what to compare, and the other feeds go on', async () => {
     const ami = await FakeAmi.listen();
     settings = writeSettings(folder.path, `[asterisk.ami]\nport = ${ami.port}\nsecret_file = "${secret('wrong\n')}"`);
