@@ -50,7 +50,7 @@ export function kamailioRpc(options: KamailioOptions): KamailioRpc {
       throw new PeerError('peer-protocol', `kamailio.rpc ${options.rpc}: UDP is for loopback addresses only`, false);
     return new UdpRpc(host, Number(udp[3]), timeout);
   }
-  if (options.rpc.startsWith("http://") && URL.canParse(options.rpc)) return new HttpRpc(new URL(options.rpc), timeout);
+  if (options.rpc.startsWith('http://') && URL.canParse(options.rpc)) return new HttpRpc(new URL(options.rpc), timeout);
   throw new PeerError(
     'peer-protocol',
     `kamailio.rpc "${options.rpc}" is not udp:address:port or http://address:port/path`,

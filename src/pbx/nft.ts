@@ -29,6 +29,8 @@ export const NFT_TABLE = 'ringfence';
 const SETS = { 4: 'address4', 6: 'address6' } as const;
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 const TIMEOUT: Millis = 5_000;
+/** Addresses of one transaction: as an argument it may have 128 KB (Linux, MAX_ARG_STRLEN). */
+const TOGETHER = 100;
 
 type Command = Readonly<Record<string, unknown>>;
 
@@ -78,7 +80,7 @@ export class Nft {
   }
 
   /**
-   * Adds and removes addresses, all or nothing. An address that stands gets its new end: it is taken out and put in within
+   * Adds and removes addresses; each hundred of them is one transaction, all or nothing. An address that stands gets its new end: it is taken out and put in within
    * the one transaction, for an element's timeout cannot be changed.
    */
   async change(
@@ -88,15 +90,16 @@ export class Nft {
     const elem = (address: string, value: unknown): Command => ({
       element: { ...inTable, name: setOf(address), elem: [value] },
     });
-    const commands: Command[] = [];
     // added first so that the deletion finds it, whether it stood or not
-    for (const address of [...put.map((p) => p.address), ...remove])
-      commands.push({ add: elem(address, address) }, { delete: elem(address, address) });
-    for (const { address, seconds, comment } of put)
-      commands.push({
-        add: elem(address, { elem: { val: address, timeout: Math.max(1, Math.ceil(seconds)), comment } }),
-      });
-    if (commands.length > 0) await this.#run(commands);
+    const gone = (address: string): Command[] => [{ add: elem(address, address) }, { delete: elem(address, address) }];
+    const changes: Command[][] = [
+      ...remove.map(gone),
+      ...put.map(({ address, seconds, comment }) => [
+        ...gone(address),
+        { add: elem(address, { elem: { val: address, timeout: Math.max(1, Math.ceil(seconds)), comment } }) },
+      ]),
+    ];
+    for (let at = 0; at < changes.length; at += TOGETHER) await this.#run(changes.slice(at, at + TOGETHER).flat());
   }
 
   /** All addresses that stand; null: the table is not there. */
@@ -105,7 +108,7 @@ export class Nft {
     for (const set of Object.values(SETS)) {
       let answer: { nftables?: { set?: { elem?: unknown[] } }[] };
       try {
-        answer = JSON.parse(await this.#nft(['-j', 'list', 'set', 'inet', NFT_TABLE, set], '')) as typeof answer;
+        answer = JSON.parse(await this.#nft(['-j', 'list', 'set', 'inet', NFT_TABLE, set])) as typeof answer;
       } catch (error) {
         if (error instanceof PeerError && error.message.includes('No such file or directory')) return null;
         if (error instanceof SyntaxError) throw new PeerError('peer-protocol', `nft: ${error.message}`, false);
@@ -124,14 +127,15 @@ export class Nft {
     ]);
   }
 
+  /** As an argument, for nft opens /dev/stdin by its name, which cannot be done with the socket that Node makes of it. */
   async #run(commands: readonly Command[]): Promise<void> {
-    await this.#nft(['-j', '-f', '-'], JSON.stringify({ nftables: commands }));
+    await this.#nft(['-j', JSON.stringify({ nftables: commands })]);
   }
 
-  #nft(args: readonly string[], input: string): Promise<string> {
+  #nft(args: readonly string[]): Promise<string> {
     const [file = 'nft', ...before] = this.#command;
     return new Promise((resolve, reject) => {
-      const child = spawn(file, [...before, ...args], { stdio: ['pipe', 'pipe', 'pipe'], timeout: this.#timeout });
+      const child = spawn(file, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: this.#timeout });
       const output: Buffer[] = [];
       let size = 0;
       let words = '';
@@ -140,7 +144,6 @@ export class Nft {
         if (size <= OUTPUT_LIMIT) output.push(part);
       });
       child.stderr.on('data', (part: Buffer) => (words = (words + part.toString()).slice(0, 1_000)));
-      child.stdin.on('error', () => undefined);
       child.on('error', (error) => {
         const hint = 'code' in error && error.code === 'ENOENT' ? ': install nftables, or switch it off' : '';
         reject(new PeerError('peer-unreachable', `nft cannot be run: ${messageOf(error)}${hint}`, false));
@@ -152,7 +155,6 @@ export class Nft {
         const hint = words.includes('not permitted') ? ' (it needs the capability CAP_NET_ADMIN)' : '';
         reject(new PeerError('peer-refused', `nft: ${words.trim().split('\n')[0] ?? ''}${hint}`, false));
       });
-      child.stdin.end(input);
     });
   }
 }

@@ -146,11 +146,17 @@ export class Desired {
   }
 }
 
+/** 2100-01-01: what has no end has this one. */
+const NEVER = '4102444800';
+
 /**
  * An end as targets hold it: epoch seconds, rounded up, so that nothing ends early and nothing more than a second late.
- * What has no end is 1: the guard asks only whether an emergency number is there.
+ * Of an emergency number the guard asks only whether it is there.
  */
-export const expiryText = (until: Millis | null): string => (until === null ? '1' : String(Math.ceil(until / 1000)));
+export const expiryText = (kind: Kind, until: Millis | null): string => {
+  if (kind === 'emergency') return '1';
+  return until === null ? NEVER : String(Math.ceil(until / 1000));
+};
 
 /**
  * Whose a row is that stands and should not: `ours` (put by us, wanted no more), `over` (its end has passed, whoever put

@@ -133,7 +133,7 @@ export class Enforcing implements Enforcer {
     // an account that is blocked already is not one more
     const refused = this.#budget.take(kind, now(), held.has(value) ? 0 : held.size, accounts?.() ?? null);
     if (refused === null || refused.ok) {
-      if (this.#stopped?.code === 'budget-hour') this.#stopped = null;
+      if (this.#stopped?.code === 'budget-hour' || counted) this.#stopped = null;
       return null;
     }
     counters.add('enforce.stopped');
@@ -192,6 +192,9 @@ export class Enforcing implements Enforcer {
         why,
       });
     this.#stand(kind, checked.value, { ...claim, until: checked.until }, started);
+    // what a person says replaces what people said before, a shorter end too
+    const older = this.#desired.clear(kind, checked.value, (c) => c.by === 'hand' && c.id !== id);
+    if (older !== null) this.#moved(older, 'undone', started);
     return { ok: true, id, until: checked.until };
   }
 
@@ -200,7 +203,9 @@ export class Enforcing implements Enforcer {
     const which = (claim: Claim): boolean => !('by' in what) || claim.by === what.by;
     let changes: EntryChange[];
     if ('id' in what) changes = this.#desired.undo(what.id);
-    else if ('kind' in what) changes = [this.#desired.clear(what.kind, what.value) ?? []].flat();
+    // emergency numbers are the settings' alone
+    else if ('kind' in what)
+      changes = what.kind === 'emergency' ? [] : [this.#desired.clear(what.kind, what.value) ?? []].flat();
     else {
       const all = [...this.#desired.entries()].filter(({ kind }) => REFUSING.has(kind));
       changes = all.flatMap(({ kind, value }) => this.#desired.clear(kind, value, which) ?? []);
@@ -353,7 +358,7 @@ export class Enforcing implements Enforcer {
 
   /** What was undone is remembered until its end: it could come back with a database that was restored. */
   #endRow(row: Enforcement, state: 'expired' | 'undone'): void {
-    if (state === 'undone') this.#ledger.put({ ...row, state });
+    if (state === 'undone' && row.until !== null) this.#ledger.put({ ...row, state });
     else this.#ledger.delete(row);
     if (row.by !== 'settings') this.#ledger.setState(row.claim, state);
   }

@@ -60,9 +60,10 @@ export class FlatLayout implements Layout {
 
   set(kind: Kind, value: string, until: Millis | null): readonly string[] {
     const key = this.#key(kind, value);
-    if (key === null || this.#rows.get(key) === expiryText(until)) return [];
+    const text = expiryText(kind, until);
+    if (key === null || this.#rows.get(key) === text) return [];
     this.#gone.delete(key);
-    this.#rows.set(key, expiryText(until));
+    this.#rows.set(key, text);
     this.#entryOf.set(key, entryKey(kind, value));
     return [key];
   }

@@ -36,6 +36,7 @@ const no = (code: RefusalCode, reason: string): Checked => ({ ok: false, code, r
 /** Endpoint ids as pjsip.conf has them, without what AstDB, SQL's LIKE (`%`) or the dialplan would take for more. */
 const ENDPOINT = /^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,79}$/;
 const E164_PREFIX = /^[1-9]\d{0,14}$/;
+const DESTINATION = /^\+[1-9]\d{0,14}$/;
 const EMERGENCY = /^[0-9*#]{2,8}$/;
 
 export interface Checking {
@@ -52,13 +53,13 @@ export interface Checking {
 export function check(kind: Kind, value: string, until: Millis | null, context: Checking): Checked {
   const checked = CHECKS[kind](value, context);
   if (!checked.ok) return checked;
-  if (!REFUSING.has(kind)) return { ...checked, until };
   const { now, by } = context;
+  // the settings' own ends when they say so: closing time, or never
+  if (by === 'settings' && (until === null ? !REFUSING.has(kind) : until > now)) return { ...checked, until };
   const end = until ?? now + DEFAULT_END;
-  if (!Number.isFinite(end)) return no('no-end', 'a block needs an end');
+  if (!Number.isFinite(end)) return no('no-end', 'it needs an end');
   if (end <= now) return no('over', 'its end has passed already');
-  // the office lock ends with the closing time, which holidays may stretch; it is the settings' and not a judgement
-  return { ...checked, until: by === 'settings' ? end : Math.min(end, now + LONGEST) };
+  return { ...checked, until: Math.min(end, now + LONGEST) };
 }
 
 const found = (value: string): Checked => ({ ok: true, value, until: null });
@@ -68,7 +69,11 @@ const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checke
   number: checkNumber,
   account: checkAccount,
   international: checkAccount,
-  exempt: (value) => (ENDPOINT.test(value) ? found(value) : no('not-an-account', `"${value}" is no endpoint`)),
+  // who may call abroad though the office is locked; with a plus, where everybody may call
+  exempt: (value) =>
+    ENDPOINT.test(value) || DESTINATION.test(value)
+      ? found(value)
+      : no('not-an-account', `"${value}" is neither an endpoint nor + and the first digits of numbers`),
   emergency: (value) => (EMERGENCY.test(value) ? found(value) : no('not-a-value', `"${value}" is no number`)),
   lock: (value) => (value === 'international' ? found(value) : no('not-a-value', `there is no lock "${value}"`)),
 };
