@@ -10,7 +10,7 @@ import { rulesOf, textOptions } from './text.ts';
 import { alertPrinter, statusOf, type FailOn } from './verdict.ts';
 
 /** Call records in a file of their own are those of the AMI events recorded beside it. */
-const isRecordFile = (file: string): boolean => file.endsWith('.csv');
+const isRecordFile = (file: string): boolean => /\.csv(?:[.-]|$)/.test(file);
 
 /** `ringfence replay FILE…`: recordings judged on their own clock; no store, no PBX. */
 export default async function replay(

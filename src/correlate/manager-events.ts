@@ -4,17 +4,19 @@ import { channelEndpoint, parseRemoteAddress, type AmiMessage } from '../wire/am
 import type { Authentication } from './authentication.ts';
 import { SAME_CALL, type Call, type Calls } from './calls.ts';
 import { stamp, type Context } from './context.ts';
-import type { Registrations } from './registrations.ts';
+import type { Acceptance, Registrations } from './registrations.ts';
 import type { Signalling } from './signalling.ts';
 import type { StandingChannel } from './standing.ts';
 
-const MAX_ACCOUNTS = 100_000;
+const MAX_ACCOUNTS = 65_536;
 const MAX_CALL_IDS = 32_768;
 /** A contact appears, or a channel, this soon after the request that was authenticated. */
 const AFTER_AUTH = 2_000;
 /** Without either by then it was a refresh of the same contact. */
 const REFRESH_AFTER = 300;
 const DEFAULT_EXPIRES = 3_600;
+/** An answer that was not mirrored by then will not be: the packet was lost. */
+const MIRROR_WAIT = 500;
 
 interface Authenticated {
   readonly account: string;
@@ -40,6 +42,8 @@ export class ManagerEvents {
   readonly #authenticated = new BoundedMap<Authenticated>(MAX_ACCOUNTS);
   /** Call-ID -> name that the PBX does not know; the challenge that follows names it "<unknown>" */
   readonly #unknown = new BoundedMap<{ username: string; counted: boolean }>(MAX_CALL_IDS);
+  /** acceptances that mirrored SIP is about to tell */
+  readonly #awaited: { acceptance: Acceptance; at: Millis }[] = [];
   /** authenticated requests that may turn out to be refreshes */
   #maybeRefresh: Authenticated[] = [];
 
@@ -177,7 +181,7 @@ export class ManagerEvents {
     if (by !== null) this.#maybeRefresh = this.#maybeRefresh.filter((pending) => pending !== by);
     const until = Number(event.get('RegExpire') ?? NaN) * 1000;
     const left = Math.round((until - this.#context.clock.now) / 1000);
-    this.#registrations.accept({
+    const acceptance: Acceptance = {
       feed: 'ami',
       seenAt,
       aor,
@@ -191,7 +195,11 @@ export class ManagerEvents {
       requested: [{ uri, expires: left > 0 ? left : null, instance: '' }],
       listed: null,
       expires: DEFAULT_EXPIRES,
-    });
+    };
+    // where the request was mirrored its answer is about to be, and tells more: instance, expiry, what was displaced
+    const mirrored = by !== null && this.#signalling.sourceOf(by.callId) !== undefined;
+    if (mirrored && this.#awaited.length < 1_024) this.#awaited.push({ acceptance, at: this.#context.clock.now });
+    else this.#registrations.accept(acceptance);
   }
 
   #recent(account: string): Authenticated | null {
@@ -282,8 +290,16 @@ export class ManagerEvents {
   }
 
   tick(): void {
-    if (this.#maybeRefresh.length === 0) return;
     const now = this.#context.clock.now;
+    while (this.#awaited[0] !== undefined && now - this.#awaited[0].at >= MIRROR_WAIT) {
+      const { acceptance } = this.#awaited[0];
+      this.#awaited.shift();
+      const [contact] = acceptance.requested;
+      const told =
+        typeof contact === 'object' && this.#registrations.knows(acceptance.aor, acceptance.account, contact.uri);
+      if (!told) this.#registrations.accept(acceptance);
+    }
+    if (this.#maybeRefresh.length === 0) return;
     const due = this.#maybeRefresh.filter((pending) => now - pending.at >= REFRESH_AFTER);
     if (due.length === 0) return;
     this.#maybeRefresh = this.#maybeRefresh.filter((pending) => now - pending.at < REFRESH_AFTER);

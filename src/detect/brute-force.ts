@@ -179,10 +179,10 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
 
   #verdict(state: Source, entries: Entries, source: string, at: Millis): { severity: Severity; rule: string } | null {
     const guesser = this.#guessers.peek(source);
-    if (guesser !== undefined && at - guesser <= DAY && entries.length >= 2)
-      return { severity: 'high', rule: 'it guesses at another target too' };
-    const inhabited = this.#inhabited.peek(source);
     const rule = this.#rule(state, entries, at);
+    if (guesser !== undefined && at - guesser <= DAY && entries.length >= 2)
+      return { severity: 'high', rule: rule ?? 'it has been guessing within a day' };
+    const inhabited = this.#inhabited.peek(source);
     if (rule !== null) {
       if (!isCrowd(entries)) return { severity: 'high', rule };
       if (at - state.first >= this.#p.patience && (inhabited ?? 0) < state.first)

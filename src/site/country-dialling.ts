@@ -4,6 +4,9 @@
  * E.129 notifications and EU decision 2007/116/EC (116 range).
  */
 
+/** What every mobile phone takes for an emergency call, wherever it is (3GPP TS 22.101 section 10.1.1): people dial it. */
+const EVERYWHERE = ['112', '911'];
+
 /** Emergency numbers by country, beside those in the settings: forgetting one there must never make it refusable. */
 const EMERGENCY: Readonly<Record<string, string>> = {
   AE: '112 911 997 998 999',
@@ -79,8 +82,9 @@ const EMERGENCY: Readonly<Record<string, string>> = {
   ZA: '10111 10177 112',
 };
 
-export const emergencyNumbers = (country: string): readonly string[] =>
-  (EMERGENCY[country] ?? '112 911 999').split(' ');
+export const emergencyNumbers = (country: string): readonly string[] => [
+  ...new Set([...(EMERGENCY[country] ?? '999').split(' '), ...EVERYWHERE]),
+];
 
 /**
  * Short codes charged by the minute: directory enquiries above all, which connect onwards to any number, and so count as

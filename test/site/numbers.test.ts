@@ -53,7 +53,7 @@ describe('dialled numbers', () => {
     ['0049112', 'invalid', null, null, '', 'no emergency abroad, and too short'],
     ['+112', 'invalid', null, null, 'i'],
     ['999', 'extension', null, null, '', 'an emergency number of elsewhere'],
-    ['911', 'extension', null, null, '', 'an emergency number of elsewhere'],
+    ['911', 'emergency', null, null, 'e', 'people dial what every mobile phone takes for one'],
     ['20', 'extension', null, null, ''],
     ['12345', 'extension', null, null, ''],
     ['116117', 'service', null, null, '', 'doctors on call'],
@@ -144,7 +144,7 @@ describe('dialled numbers', () => {
   table('United States, no prefix for an outside line', dialling('US'), [
     ['911', 'emergency', null, null, 'e'],
     ['9911', 'extension', null, null, '', 'there is no outside prefix here'],
-    ['112', 'extension', null, null, '', 'a common extension, no emergency number here'],
+    ['112', 'emergency', null, null, 'e', 'people dial what every mobile phone takes for one'],
     ['(212) 555-1234', 'fixed-or-mobile', '12125551234', 'US', ''],
     ['12125551234', 'fixed-or-mobile', '12125551234', 'US', ''],
     ['+12125551234', 'fixed-or-mobile', '12125551234', 'US', ''],
