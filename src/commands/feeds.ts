@@ -10,9 +10,13 @@ import type { Pipeline } from '../pipeline.ts';
 import type { Recorder } from '../respond/recorder.ts';
 import type { Site } from '../site/index.ts';
 import type { FilePosition } from '../store/index.ts';
-import { Zone } from '../time.ts';
+import type { Millis } from '../model.ts';
+import { formatDuration, MINUTE, SECOND, Zone } from '../time.ts';
 import { amiEventTime } from '../wire/ami.ts';
 import { withContactDetails } from '../pbx/contact-details.ts';
+
+/** A capture agent's clock may be off by this before it is worth a word; judging does not depend on it. */
+const SKEWED = 5 * SECOND;
 
 /** What the feeds feed; a reload of the settings puts another pipeline and site in their place. */
 export interface Target {
@@ -54,13 +58,26 @@ export async function startHep(context: FeedsContext, password: string | null): 
             key: readNamed(hep.key_file, config.directory, 'hep.key_file'),
           },
         };
+  let saidAt = -Infinity;
+  const skewed = (agent: number, by: Millis): void => {
+    counters.add('hep.skewed');
+    if (performance.now() - saidAt < MINUTE) return;
+    saidAt = performance.now();
+    const clock = `${formatDuration(Math.abs(by))} ${by < 0 ? 'behind' : 'ahead'}`;
+    log.warn({ agent }, `a capture agent's clock is ${clock}: arrival is judged instead; set its clock by NTP`);
+  };
   return await listenHep(
     { listen: hep.listen, allow: hep.allow, password, ...tls },
     {
       packet: (packet, arrival) => {
         // 1 is SIP; RTCP reports, logs and what else capture agents send are not judged
-        if (packet.payloadType !== 1) counters.add('hep.other');
-        else target.pipeline.correlator.sip(packet, packet.payload, packet.seenAt ?? arrival, arrival);
+        if (packet.payloadType !== 1) {
+          counters.add('hep.other');
+          return;
+        }
+        const seenAt = packet.seenAt ?? arrival;
+        if (Math.abs(arrival - seenAt) > SKEWED) skewed(packet.captureId, seenAt - arrival);
+        target.pipeline.correlator.sip(packet, packet.payload, seenAt, arrival);
       },
       refused: ({ at, source, reason }) => target.pipeline.correlator.malformed('hep', source, reason, at, at),
     },

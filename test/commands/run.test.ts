@@ -5,7 +5,9 @@ import { appendFileSync, chmodSync, existsSync, mkdirSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLI, Daemon, incidents, ringfence, row, until, writeSettings } from '../support/cli.ts';
+import { encodeHep } from '../../src/wire/hep.ts';
 import { FakeAmi } from '../support/fake-ami.ts';
+import { Station } from '../support/sip-builder.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 /** Live, calls of long ago are no news: these are of the last hours. */
@@ -136,6 +138,26 @@ describe('ringfence run', function () {
       assert.deepEqual([status, stdout], [2, '']);
       assert.match(stderr, message);
     });
+
+  it('a capture agent whose clock is wrong is told once; what it mirrors is judged by arrival', async () => {
+    settings = writeSettings(folder.path, '[hep]\nlisten = ["udp:127.0.0.1:0"]');
+    const daemon = await run();
+    const port = Number(/listening for mirrored SIP on udp:127\.0\.0\.1:(\d+)/.exec(daemon.stderr)?.[1]);
+    const guess = new Station('203.0.113.66');
+    const hourAgo = Date.now() - 3_600_000;
+    const packet = { protocol: 17, captureId: 7, payloadType: 1, authKey: null, correlationId: null, nodeName: null };
+    const socket = createSocket('udp4');
+    for (let i = 0; i < 12; i++) {
+      const request = guess.request(hourAgo, { user: '1001', callId: `c${i}`, auth: '1001', answer: String(i) });
+      for (const { path, payload, at } of [request, guess.answer(hourAgo, request, 403)])
+        socket.send(encodeHep({ ...packet, ...path, seenAt: at, payload }), port, '127.0.0.1');
+    }
+    await until('an alert', () => daemon.alerts.length > 0 || daemon.status !== null);
+    socket.close();
+    assert.equal((await daemon.end()).status, 0);
+    assert.equal(daemon.stderr.match(/a capture agent's clock is 1 h(?: \d+ s)? behind/g)?.length, 1, daemon.stderr);
+    assert.ok(Date.parse(daemon.alerts[0]?.at ?? '') > hourAgo + 3_500_000);
+  });
 
   it('a certificate that is missing: 2, which setting and file', async () => {
     settings = writeSettings(
