@@ -234,12 +234,12 @@ class HttpRpc implements KamailioRpc {
 
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
 
-/** Seconds since Kamailio was started. @throws PeerError */
-export async function uptime(rpc: KamailioRpc): Promise<number> {
-  const result = (await rpc.call('core.uptime')) as { uptime?: unknown } | null;
-  const seconds = Number(result?.uptime);
-  if (!Number.isFinite(seconds)) throw new PeerError('peer-protocol', 'Kamailio does not tell its uptime', false);
-  return seconds;
+/** When Kamailio was started, in its own words, whole seconds: another text is another start. @throws PeerError */
+export async function startedAt(rpc: KamailioRpc): Promise<string> {
+  const result = (await rpc.call('core.uptime')) as { up_since?: unknown } | null;
+  const since = text(result?.up_since);
+  if (since === '') throw new PeerError('peer-protocol', 'Kamailio does not tell since when it is up', false);
+  return since;
 }
 
 /**

@@ -133,7 +133,7 @@ export class Enforcing implements Enforcer {
     // an account that is blocked already is not one more
     const refused = this.#budget.take(kind, now(), held.has(value) ? 0 : held.size, accounts?.() ?? null);
     if (refused === null || refused.ok) {
-      if (this.#stopped?.code === 'budget-hour' || counted) this.#stopped = null;
+      if (this.#stopped?.code === 'budget-hour' || (counted && !held.has(value))) this.#stopped = null;
       return null;
     }
     counters.add('enforce.stopped');
@@ -421,9 +421,8 @@ export class Enforcing implements Enforcer {
 /** Asterisk always, and what stands beside it. */
 function makeLoops({ ami, acl, kamailio, nft, log, now }: EnforcerOptions, handlers: LoopHandlers): TargetLoop[] {
   const loops = [new TargetLoop(new AsteriskTarget(ami), new AsteriskLayout(acl ?? true), handlers, log, now)];
-  const seconds = (): number => performance.now() / 1000;
   if (kamailio !== undefined)
-    loops.push(new TargetLoop(new KamailioTarget(kamailio, seconds), kamailioLayout(), handlers, log, now));
+    loops.push(new TargetLoop(new KamailioTarget(kamailio), kamailioLayout(), handlers, log, now));
   if (nft !== undefined) loops.push(new TargetLoop(new NftTarget(nft), nftLayout(), handlers, log, now));
   return loops;
 }

@@ -7,11 +7,11 @@ import {
   evict,
   kamailioRpc,
   RpcError,
+  startedAt,
   tableDelete,
   tableDump,
   tableGet,
   tablePut,
-  uptime,
 } from '../../src/pbx/kamailio.ts';
 
 interface Call {
@@ -125,8 +125,8 @@ for (const transport of ['udp', 'http'] as const)
       assert.deepEqual([...(await tableDump(client, 'rf_address'))], [['203.0.113.7', '5']]);
       answer = () => ({ result: [] });
       assert.equal((await tableDump(client, 'rf_address')).size, 0);
-      answer = () => ({ result: { uptime: 17 } });
-      assert.equal(await uptime(client), 17);
+      answer = () => ({ result: { up_since: 'Mon Nov 23 01:03:04 2026', uptime: 17 } });
+      assert.equal(await startedAt(client), 'Mon Nov 23 01:03:04 2026');
       answer = () => ({ error: { code: 404, message: 'AOR not found' } });
       assert.equal(await evict(client, '1004@example.com'), false);
       client.close();

@@ -1,6 +1,6 @@
 import { PeerError } from '../../errors.ts';
 import type { Millis } from '../../model.ts';
-import { tableDelete, tableDump, tableGet, tablePut, uptime, type KamailioRpc } from '../../pbx/kamailio.ts';
+import { startedAt, tableDelete, tableDump, tableGet, tablePut, type KamailioRpc } from '../../pbx/kamailio.ts';
 import { MINUTE } from '../../time.ts';
 import { entryKey, type Kind } from '../enforcement.ts';
 import { FlatLayout } from '../layout.ts';
@@ -11,9 +11,13 @@ const TABLES: ReadonlyMap<Kind, string> = new Map([
   ['address', 'rf_address'],
   ['account', 'rf_account'],
   ['number', 'rf_number'],
+  ['emergency', 'rf_emergency'],
 ]);
 
-/** Rows are `<kind>/<key of the table>`, the value the end in epoch seconds; Kamailio itself ends them (autoexpire). */
+/**
+ * Rows are `<kind>/<key of the table>`, the value the end in epoch seconds; Kamailio itself ends them (autoexpire), but for
+ * emergency numbers, whose table has none.
+ */
 export const kamailioLayout = (): FlatLayout => new FlatLayout([...TABLES.keys()], entryKey);
 
 /** Calls on their way at a time: its datagram process reads one after the other, and what it cannot hold is lost. */
@@ -22,22 +26,17 @@ const AT_ONCE = 16;
 const DUMP_ROWS = 500;
 /** With more rows than that each is asked for, which takes long, so not every time while their number is right. */
 const SWEEP_EVERY: Millis = MINUTE;
-/** Uptime is in whole seconds. */
-const SAME_START = 2;
 
 /** Kamailio: rows are rows of its hash tables, in memory, lost when it is restarted. */
 export class KamailioTarget implements Target {
   readonly name = 'kamailio';
   readonly isUp = true;
   readonly #rpc: KamailioRpc;
-  readonly #seconds: () => number;
-  #startedAt: number | null = null;
+  #startedAt: string | null = null;
   #sweptAt = -Infinity;
 
-  /** `seconds`: a clock that never jumps */
-  constructor(rpc: KamailioRpc, seconds: () => number) {
+  constructor(rpc: KamailioRpc) {
     this.#rpc = rpc;
-    this.#seconds = seconds;
   }
 
   async read(expected: ReadonlyMap<string, string>, now: Millis): Promise<ReadonlyMap<string, string>> {
@@ -105,13 +104,11 @@ export class KamailioTarget implements Target {
   }
 
   async pulse(): Promise<'same' | 'restarted'> {
-    const startedAt = this.#seconds() - (await uptime(this.#rpc));
     const known = this.#startedAt;
-    this.#startedAt = startedAt;
-    const restarted = known !== null && startedAt - known > SAME_START;
-    if (restarted) this.#sweptAt = -Infinity;
-    else if (known !== null) this.#startedAt = known;
-    return restarted ? 'restarted' : 'same';
+    this.#startedAt = await startedAt(this.#rpc);
+    if (known === null || known === this.#startedAt) return 'same';
+    this.#sweptAt = -Infinity;
+    return 'restarted';
   }
 
   close(): void {
