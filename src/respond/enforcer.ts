@@ -107,6 +107,8 @@ export interface EnforcerOptions {
   readonly budget?: BudgetLimits;
   /** endpoints of the PBX; null: not told yet */
   readonly accounts?: () => number | null;
+  /** healthy registrations behind an address: with several, no rule blocks it as a whole */
+  readonly registrations?: (address: string) => number;
   /** channels of a call by ringfence's key of it */
   readonly calls?: (target: string) => readonly CallLeg[];
   readonly log: Log;

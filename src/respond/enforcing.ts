@@ -315,13 +315,14 @@ export class Enforcing implements Enforcer {
   }
 
   #check(kind: Kind, value: string, { until, by }: Claim): Checked {
-    const { now } = this.#options;
+    const { now, registrations } = this.#options;
     return check(kind, value, until, {
       site: this.#site,
       now: now(),
       by,
       emergency: this.#emergency,
       proxies: this.#proxies,
+      ...(registrations === undefined ? {} : { registrations }),
     });
   }
 

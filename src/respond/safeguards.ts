@@ -12,6 +12,7 @@ import { REFUSING, type Claimant, type Kind } from './enforcement.ts';
 export type RefusalCode =
   | 'not-an-address'
   | 'protected-address'
+  | 'shared-address'
   | 'not-a-number'
   | 'emergency-number'
   | 'not-an-account'
@@ -47,6 +48,8 @@ export interface Checking {
   readonly emergency: ReadonlySet<string>;
   /** proxies that speak for many, beside what the settings name (a Kamailio in front) */
   readonly proxies: ReadonlySet<string>;
+  /** healthy registrations behind an address, where that is known */
+  readonly registrations?: (address: string) => number;
 }
 
 /** May this stand, and as what and until when? The value comes back canonical, the end within bounds. */
@@ -81,7 +84,10 @@ const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checke
 /** Unspecified, link-local, multicast and broadcast: no caller's address. (The machine itself is in never_block always.) */
 const NOBODY = /^(?:0\.|169\.254\.|22[4-9]\.|2[3-5]\d\.|::1?$|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/;
 
-function checkAddress(value: string, { site: { networks }, proxies }: Checking): Checked {
+/** One registration from an address may be the thief's own; several are an office or a family behind one router. */
+const SHARED = 2;
+
+function checkAddress(value: string, { site: { networks }, proxies, by, registrations }: Checking): Checked {
   const address = canonicalAddress(value);
   if (address === null) return no('not-an-address', `"${value}" is no IP address`);
   const because = (why: string): Checked => no('protected-address', `${address} is never blocked: ${why}`);
@@ -92,6 +98,9 @@ function checkAddress(value: string, { site: { networks }, proxies }: Checking):
   if (networks.neverBlock(address)) return because('network.never_block holds it');
   if (networks.isLocal(address)) return because('it is in the local network (network.local)');
   if (NOBODY.test(address)) return because("it is no caller's");
+  const behind = by === 'rule' ? (registrations?.(address) ?? 0) : 0;
+  if (behind >= SHARED)
+    return no('shared-address', `${behind} accounts are registered from ${address}: block the account that is abused`);
   return found(address);
 }
 

@@ -315,6 +315,36 @@ describe('lab: enforcement at a real Asterisk', function () {
     await until('all is gone', 20_000, async () => (await readTree(running.keeper.session!)).size === 0, 100);
   });
 
+  it('loses nothing and leaves nothing over, however often Asterisk is killed while it is being told', async function () {
+    const rounds = process.env['RINGFENCE_LONG'] === undefined ? 3 : 20;
+    this.timeout(rounds * 12_000);
+    const { enforcer } = running;
+    const slowest = { ms: 0 };
+    for (let round = 0; round < rounds; round++) {
+      for (let i = 0; i < 30; i++) {
+        const n = round * 30 + i;
+        enforcer.block('address', `198.51.100.${n % 250}`, Date.now() + HOUR + n * 1_000, 'test');
+        enforcer.block('number', `3712${1_000_000 + n}`, Date.now() + HOUR, 'test');
+        if (i % 3 === 0) enforcer.unblock({ kind: 'number', value: `3712${1_000_000 + n - 40}` });
+        if (i % 4 === 0) enforcer.unblock({ kind: 'address', value: `198.51.100.${(n + 7) % 250}` });
+        if (i === 15) await pause(Math.random() * 5);
+      }
+      await pause(Math.random() * 100);
+      await lab().asterisk.kill9();
+      // what was taken back while it was dead must not come back with what it had stored
+      enforcer.unblock({ kind: 'number', value: `3712${1_000_000 + round * 30 + 29}` });
+      await lab().asterisk.boot();
+      const back = Date.now();
+      await until('Asterisk holds exactly what it should', 8_000, () => holdsExactly(running), 20);
+      slowest.ms = Math.max(slowest.ms, Date.now() - back);
+    }
+    console.log(`      ${rounds} kills: all as it should be ${slowest.ms} ms after Asterisk was up, at the worst`);
+    assert.ok(slowest.ms < 5_000);
+    assert.deepEqual(enforcer.standing().foreign, []);
+    enforcer.unblock({ all: true });
+    await until('all is gone', 20_000, () => holdsExactly(running), 100);
+  });
+
   it('costs a REGISTER little with 5,000 addresses denied', async function () {
     this.timeout(90_000);
     const phone = await lab().phone('1001');
@@ -346,6 +376,21 @@ describe('lab: enforcement at a real Asterisk', function () {
     await until('all is gone', 20_000, async () => (await readTree(running.keeper.session!)).size === 0, 100);
   });
 });
+
+/** Every entry is there with its end, every address in one ACL object, and nothing else. */
+async function holdsExactly({ enforcer, keeper }: RunningEnforcer): Promise<boolean> {
+  if (keeper.session === null) return false;
+  const stands = await readTree(keeper.session).catch(() => null);
+  if (stands === null) return false;
+  const entries = enforcer.standing().entries;
+  const denied = [...stands]
+    .filter(([key]) => key.startsWith('acl/'))
+    .flatMap(([, value]) => (JSON.parse(value) as { deny: string }).deny.split(','));
+  const guard = [...stands].filter(([key]) => !key.startsWith('acl/')).map(([key, value]) => `${key} ${value}`);
+  const wanted = entries.map(({ kind, value, until: end }) => `${kind}/${value} ${Math.ceil(end! / 1000)}`);
+  const addresses = entries.filter(({ kind }) => kind === 'address').map(({ value }) => value);
+  return guard.sort().join() === wanted.sort().join() && denied.sort().join() === addresses.sort().join();
+}
 
 async function readContacts(lab: Lab): Promise<string[]> {
   return (await lab.asterisk.cli('database show registrar')).split('\n').filter((line) => line.includes('/contact/'));

@@ -8,11 +8,16 @@ import type { EnforcementStore } from '../../src/respond/ledger.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { FakePbx } from '../support/fake-pbx.ts';
+import { useNft } from '../support/nft.ts';
 import { recordingLog, type Logged } from '../support/log.ts';
 import { testSite } from '../support/site.ts';
 
 const START = Date.UTC(2026, 10, 21, 1);
 const inSeconds = (at: number): string => String(Math.ceil(at / 1000));
+
+/** Without holidays, which take a while to load. */
+const site = testSite({ hours: { open: ['Mon-Fri 08:00-18:00'], holidays: '' } });
+site.accounts.learn(['1001', '1002', '1003', '1004', '1005'].map((endpoint) => ({ endpoint, aliases: [] })));
 
 /** An enforcer with a PBX in memory and a clock that the test turns. */
 class Bench {
@@ -21,16 +26,14 @@ class Bench {
   readonly store: Store = openStore(':memory:');
   readonly counters = new Counters();
   readonly logged: Logged[];
-  readonly site = testSite();
   readonly options: EnforcerOptions;
   enforcer: Enforcer;
 
   constructor(more: Partial<EnforcerOptions> = {}) {
     const { log, logged } = recordingLog();
     this.logged = logged;
-    this.site.accounts.learn(['1001', '1002', '1003', '1004', '1005'].map((endpoint) => ({ endpoint, aliases: [] })));
     this.options = {
-      site: this.site,
+      site,
       store: this.store,
       ami: () => this.pbx,
       emergency: ['110', '112'],
@@ -43,8 +46,8 @@ class Bench {
   }
 
   /** Lets everything that is under way come to its end. */
-  async rest(): Promise<void> {
-    for (let i = 0; i < 60; i++) await turn();
+  async rest(turns = 60): Promise<void> {
+    for (let i = 0; i < turns; i++) await turn();
   }
 
   /** Time passes, a tick every quarter of a second. */
@@ -52,8 +55,9 @@ class Bench {
     for (const end = this.now + time; this.now < end;) {
       this.now = Math.min(end, this.now + 250);
       this.enforcer.tick(this.now);
-      await this.rest();
+      await this.rest(3);
     }
+    await this.rest();
   }
 
   async login(): Promise<void> {
@@ -394,7 +398,9 @@ describe('enforcement', () => {
     await bench.login();
     const d = bench.decide('block-address', '203.0.113.7');
     await bench.rest();
-    bench.enforcer.useSite(testSite({ network: { never_block: ['203.0.113.0/24'] } }), ['112']);
+    bench.enforcer.useSite(testSite({ hours: { holidays: '' }, network: { never_block: ['203.0.113.0/24'] } }), [
+      '112',
+    ]);
     await bench.rest();
     assert.deepEqual([bench.pbx?.ours, bench.state(d)], [{}, 'undone']);
   });
@@ -436,6 +442,39 @@ describe('enforcement', () => {
     full = false;
     await bench.pass(SECOND);
     assert.deepEqual([bench.enforcer.health().unsaved, real.enforcement.all().length], [0, 1]);
+  });
+});
+
+describe('enforcement at nftables', () => {
+  const nft = useNft();
+
+  it('stands beside Asterisk, is put back when the firewall is loaded anew, and ends', async () => {
+    const bench = new Bench({ nft: nft(), now: Date.now });
+    await bench.login();
+    const until = Date.now() + HOUR;
+    bench.decide('block-address', '203.0.113.7', { until });
+    bench.decide('block-address', '2001:db8::7', { until });
+    assert.equal(await bench.enforcer.settled(5_000), true);
+    const listed = async (): Promise<string[]> => ((await nft().list()) ?? []).map((e) => `${e.address} ${e.comment}`);
+    const both = [`203.0.113.7 ${inSeconds(until)}`, `2001:db8::7 ${inSeconds(until)}`];
+    assert.deepEqual(await listed(), both);
+    assert.equal(bench.state('block-address 203.0.113.7'), 'done');
+    await nft().remove();
+    await nft().prepare();
+    await nft().change([{ address: '203.0.113.200', seconds: 60, comment: 'mine' }], []);
+    for (const end = Date.now() + 8_000; Date.now() < end && (await listed()).length < 3;) {
+      bench.enforcer.tick(Date.now());
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.deepEqual((await listed()).sort(), ['203.0.113.200 mine', ...both].sort());
+    assert.deepEqual(
+      bench.enforcer.standing().foreign.map(({ key }) => key),
+      ['address/203.0.113.200'],
+    );
+    bench.enforcer.unblock({ all: true });
+    assert.equal(await bench.enforcer.settled(5_000), true);
+    assert.deepEqual(await listed(), []);
+    bench.enforcer.close();
   });
 });
 

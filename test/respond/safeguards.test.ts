@@ -98,6 +98,14 @@ describe('the last door: what may stand', () => {
       assert.equal(checked.ok ? checked.until : checked.code, expected);
     });
 
+  it('lets no rule block an address with several registrations behind it', () => {
+    const shared: Checking = { ...context, registrations: (address) => (address === '203.0.113.7' ? 30 : 1) };
+    const checked = check('address', '203.0.113.7', null, shared);
+    assert.equal(checked.ok ? '' : checked.code, 'shared-address');
+    assert.equal(check('address', '203.0.113.8', null, shared).ok, true, 'one may be his own');
+    assert.equal(check('address', '203.0.113.7', null, { ...shared, by: 'hand' }).ok, true, 'people know better');
+  });
+
   it('lets a person block what the PBX has not told, and an exemption by hand end', () => {
     assert.equal(check('account', '9999', null, { ...context, by: 'hand' }).ok, true);
     const exempt = check('exempt', '1004', null, { ...context, by: 'hand' });
