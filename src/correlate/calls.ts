@@ -1,4 +1,4 @@
-import type { CallFacts, Feed, Millis, Transport } from '../model.ts';
+import type { CallFacts, Feed, Millis } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import { stamp, type Context } from './context.ts';
 import type { Registrations } from './registrations.ts';
@@ -25,23 +25,9 @@ export interface Call extends Mutable<CallFacts> {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What a feed knows of a call; what it does not know is left out or null. */
-export interface CallSighting {
+export interface CallSighting extends Omit<CallFacts, 'call' | 'registration' | 'answeredAt'> {
   readonly feed: Feed;
   readonly seenAt: Millis;
-  readonly account: string | null;
-  readonly trunk: string | null;
-  readonly from: string;
-  readonly dialled: string;
-  readonly callId: string | null;
-  readonly uniqueid: string | null;
-  readonly linkedid: string | null;
-  readonly channel: string | null;
-  readonly source: string | null;
-  readonly sourcePort: number;
-  readonly transport: Transport | null;
-  readonly userAgent: string;
-  readonly authenticated: boolean | null;
-  readonly startedAt: Millis;
 }
 
 /** The last digits of a dialled number, or all of it where it is no number. */

@@ -1,9 +1,9 @@
-import type { CallFacts, Millis, RequestFacts, Transport } from '../model.ts';
+import type { Millis, RequestFacts, Transport } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import type { Site } from '../site/site.ts';
 import type { Credentials, SipMessage } from '../wire/sip.ts';
 import type { Authentication } from './authentication.ts';
-import type { Calls } from './calls.ts';
+import type { Calls, CallSighting } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import type { ContactValue, Registrations } from './registrations.ts';
 import { Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
@@ -218,14 +218,8 @@ export class Signalling {
     this.#authentication.failed('sip', answer.seenAt, {
       account: request.account,
       username: facts.authUser ?? (facts.method === 'REGISTER' ? facts.toUser : facts.fromUser),
-      source: facts.source,
-      sourcePort: facts.sourcePort,
-      destination: facts.destination,
-      transport: facts.transport,
-      method: facts.method,
-      callId: facts.callId,
+      ...offeredBy(facts),
       reason,
-      userAgent: facts.userAgent,
     });
   }
 
@@ -237,13 +231,7 @@ export class Signalling {
     this.#authentication.succeeded('sip', seenAt, {
       account: facts.authUser === null ? request.account : this.#context.site.accounts.resolve(facts.authUser),
       username: facts.authUser ?? '',
-      source: facts.source,
-      sourcePort: facts.sourcePort,
-      destination: facts.destination,
-      transport: facts.transport,
-      method: facts.method,
-      callId: facts.callId,
-      userAgent: facts.userAgent,
+      ...offeredBy(facts),
     });
   }
 
@@ -273,24 +261,19 @@ export class Signalling {
 /** A copy, for the facts of a request are let go when it is answered. */
 const firstHop = ({ source, sourcePort, transport }: RequestFacts): FirstHop => ({ source, sourcePort, transport });
 
-const ownCall = (
-  facts: RequestFacts,
-): Pick<
-  CallFacts,
-  | 'account'
-  | 'trunk'
-  | 'from'
-  | 'dialled'
-  | 'callId'
-  | 'uniqueid'
-  | 'linkedid'
-  | 'channel'
-  | 'source'
-  | 'sourcePort'
-  | 'transport'
-  | 'userAgent'
-  | 'authenticated'
-> => ({
+/** Who offered credentials, where, with what. */
+const offeredBy = ({ source, sourcePort, destination, transport, method, callId, userAgent }: RequestFacts) => ({
+  source,
+  sourcePort,
+  destination,
+  transport,
+  method,
+  callId,
+  userAgent,
+});
+
+/** A call that the PBX places by itself. */
+const ownCall = (facts: RequestFacts): Omit<CallSighting, 'feed' | 'seenAt' | 'startedAt'> => ({
   account: null,
   trunk: null,
   from: facts.fromUser,
