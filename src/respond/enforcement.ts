@@ -38,6 +38,12 @@ export interface Entry {
 /** One name for an entry: `address/203.0.113.7`. */
 export const entryKey = (kind: Kind, value: string): string => `${kind}/${value}`;
 
+/** Kind and value of an entryKey. */
+export const entryOf = (key: string): [kind: Kind, value: string] => {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash) as Kind, key.slice(slash + 1)];
+};
+
 /** What one step changed about one entry. */
 export interface EntryChange {
   readonly kind: Kind;

@@ -11,6 +11,7 @@ import { Enforcing } from './enforcing.ts';
 import type { EnforcementStore } from './ledger.ts';
 import type { TargetHealth } from './reconcile.ts';
 import type { BudgetLimits, RefusalCode } from './safeguards.ts';
+import type { Stopped } from './spending.ts';
 
 export type { ActDetail, CallLeg } from './acts.ts';
 export type { Claim, Claimant, Kind } from './enforcement.ts';
@@ -87,7 +88,7 @@ export interface EnforcerHealth {
   /** rows that the store has not taken yet */
   readonly unsaved: number;
   /** set while rules may put up no more: a loud stop */
-  readonly stopped: { readonly since: Millis; readonly code: RefusalCode; readonly reason: string } | null;
+  readonly stopped: Stopped | null;
   /** decision to proof of acts, the last, milliseconds */
   readonly lastActMs: number | null;
 }

@@ -4,7 +4,16 @@ import type { AmiSession } from '../pbx/ami.ts';
 import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
 import { Acts, isAct, type ActDetail } from './acts.ts';
-import { Desired, KINDS, REFUSING, type Claim, type Claimant, type EntryChange, type Kind } from './enforcement.ts';
+import {
+  Desired,
+  entryOf,
+  KINDS,
+  REFUSING,
+  type Claim,
+  type Claimant,
+  type EntryChange,
+  type Kind,
+} from './enforcement.ts';
 import type {
   BlockResult,
   Enforcer,
@@ -15,13 +24,11 @@ import type {
   Unblock,
 } from './enforcer.ts';
 import { deterministicId } from './ids.ts';
-import { AsteriskLayout } from './layout.ts';
-import { Ledger } from './ledger.ts';
-import { TargetLoop, type LoopHandlers } from './reconcile.ts';
-import { Budget, check, DEFAULT_BUDGET, type Checked } from './safeguards.ts';
-import { AsteriskTarget } from './targets/asterisk.ts';
-import { kamailioLayout, KamailioTarget } from './targets/kamailio.ts';
-import { nftLayout, NftTarget } from './targets/nftables.ts';
+import { Ledger, newRow } from './ledger.ts';
+import { makeLoops } from './loops.ts';
+import type { TargetLoop } from './reconcile.ts';
+import { check, type Checked } from './safeguards.ts';
+import { Spending } from './spending.ts';
 
 const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
   'block-address': 'address',
@@ -38,11 +45,10 @@ export class Enforcing implements Enforcer {
   readonly #ledger: Ledger;
   readonly #acts: Acts;
   readonly #loops: readonly TargetLoop[];
-  readonly #budget: Budget;
+  readonly #spending: Spending;
   readonly #proxies: ReadonlySet<string>;
   #site: Site;
   #emergency: ReadonlySet<string>;
-  #stopped: EnforcerHealth['stopped'] = null;
   #lastActMs: number | null = null;
   #count = 0;
 
@@ -51,7 +57,7 @@ export class Enforcing implements Enforcer {
     this.#site = options.site;
     this.#emergency = new Set(options.emergency);
     this.#proxies = new Set(options.proxies ?? []);
-    this.#budget = new Budget(options.budget ?? DEFAULT_BUDGET);
+    this.#spending = new Spending(options);
     this.#ledger = new Ledger(options.store, options.counters, options.log);
     this.#acts = new Acts({
       ami: options.ami,
@@ -80,7 +86,7 @@ export class Enforcing implements Enforcer {
       if (row.state === 'undone' || ended) this.#disown(kind, row.value, row.until);
       if (ended && (row.state === 'pending' || row.state === 'done')) this.#endRow(row, 'expired');
       if (ended || (row.state !== 'pending' && row.state !== 'done')) continue;
-      if (row.by === 'rule') this.#budget.remember(row.since);
+      if (row.by === 'rule') this.#spending.remember(row.since);
       const { claim: id, since, why, until } = row;
       this.#stand(kind, row.value, { id, since, why, until, by: row.by as Claimant }, performance.now(), row);
     }
@@ -107,7 +113,7 @@ export class Enforcing implements Enforcer {
   #decideBlock(kind: Kind, { id, target, until, at, why }: Decision, since: number): void {
     const claim: Claim = { id, until, since: at, by: 'rule', why };
     const checked = this.#check(kind, target, claim);
-    const spent = checked.ok ? this.#spend(kind, checked.value) : checked;
+    const spent = checked.ok ? this.#spending.take(this.#desired, kind, checked.value) : checked;
     if (checked.ok && spent === null) {
       this.#stand(kind, checked.value, { ...claim, until: checked.until }, since);
       return;
@@ -117,33 +123,8 @@ export class Enforcing implements Enforcer {
     this.#options.counters.add(`enforce.refused.${refused.code}`);
     this.#options.log.warn({ kind, target, code: refused.code }, `not done: ${refused.reason}`);
     const state = refused.code === 'over' ? 'expired' : 'failed';
-    this.#ledger.put({ ...emptyRow(kind, target, claim), state, code: refused.code });
+    this.#ledger.put({ ...newRow(kind, target, claim), state, code: refused.code });
     this.#ledger.setState(id, state);
-  }
-
-  /** Rules alone have a budget, and only for what does not stand yet. */
-  #spend(kind: Kind, value: string): Checked | null {
-    if (this.#desired.get(kind, value) !== undefined) return null;
-    const { now, accounts, log, counters } = this.#options;
-    const held = new Set<string>();
-    const counted = kind === 'account' || kind === 'international';
-    for (const entry of counted ? this.#desired.entries() : [])
-      if ((entry.kind === 'account' || entry.kind === 'international') && entry.claims.some(({ by }) => by === 'rule'))
-        held.add(entry.value);
-    // an account that is blocked already is not one more
-    const refused = this.#budget.take(kind, now(), held.has(value) ? 0 : held.size, accounts?.() ?? null);
-    if (refused === null || refused.ok) {
-      if (this.#stopped?.code === 'budget-hour' || (counted && !held.has(value))) this.#stopped = null;
-      return null;
-    }
-    counters.add('enforce.stopped');
-    if (this.#stopped === null)
-      log.error(
-        { code: refused.code },
-        `STOPPED: ${refused.reason}. What stands stays, rules put up no more. Look at \`ringfence blocks\`: is a rule or a network setting wrong?`,
-      );
-    this.#stopped ??= { since: now(), code: refused.code, reason: refused.reason };
-    return refused;
   }
 
   #decideAct({ id, action, target, at, why }: Decision, detail: Partial<ActDetail>, since: number): void {
@@ -151,7 +132,7 @@ export class Enforcing implements Enforcer {
     const known = this.#ledger.get(action, target, id);
     if (known !== undefined && known.state !== 'pending') return;
     const row: Enforcement = known ?? {
-      ...emptyRow(action, target, { id, until: null, since: at, by: 'rule', why }),
+      ...newRow(action, target, { id, until: null, since: at, by: 'rule', why }),
       detail: { contacts: detail.contacts ?? [], sources: detail.sources ?? [] } satisfies ActDetail,
     };
     if (!isAct(action)) {
@@ -304,7 +285,7 @@ export class Enforcing implements Enforcer {
       entries: this.#desired.size,
       acts: this.#acts.size,
       unsaved: this.#ledger.unsaved,
-      stopped: this.#stopped,
+      stopped: this.#spending.stopped,
       lastActMs: this.#lastActMs,
     };
   }
@@ -341,7 +322,7 @@ export class Enforcing implements Enforcer {
     const change = this.#desired.put(kind, value, claim);
     if (row === undefined) {
       const known = this.#ledger.get(kind, value, claim.id);
-      this.#ledger.put({ ...emptyRow(kind, value, claim), proof: known?.proof ?? {} });
+      this.#ledger.put({ ...newRow(kind, value, claim), proof: known?.proof ?? {} });
     }
     this.#push(change, since);
     if (!change.moved && this.#holds(kind, value)) this.#claimsDone(change, this.#options.now());
@@ -388,7 +369,7 @@ export class Enforcing implements Enforcer {
   }
 
   #proved(entryName: string, at: Millis): void {
-    const [kind, value] = split(entryName);
+    const [kind, value] = entryOf(entryName);
     const entry = this.#desired.get(kind, value);
     if (entry !== undefined && this.#holds(kind, value))
       this.#claimsDone({ kind, value, entry, moved: false, ended: [] }, at);
@@ -409,7 +390,7 @@ export class Enforcing implements Enforcer {
 
   /** A target does not let us: told as failed, though other targets may hold it. */
   #refused(entryName: string, code: string): void {
-    const [kind, value] = split(entryName);
+    const [kind, value] = entryOf(entryName);
     for (const { id, by } of this.#desired.get(kind, value)?.claims ?? []) {
       const row = this.#ledger.get(kind, value, id);
       if (row?.state !== 'pending') continue;
@@ -418,33 +399,3 @@ export class Enforcing implements Enforcer {
     }
   }
 }
-
-/** Asterisk always, and what stands beside it. */
-function makeLoops({ ami, acl, kamailio, nft, log, now }: EnforcerOptions, handlers: LoopHandlers): TargetLoop[] {
-  const loops = [new TargetLoop(new AsteriskTarget(ami), new AsteriskLayout(acl ?? true), handlers, log, now)];
-  if (kamailio !== undefined)
-    loops.push(new TargetLoop(new KamailioTarget(kamailio), kamailioLayout(), handlers, log, now));
-  if (nft !== undefined) loops.push(new TargetLoop(new NftTarget(nft), nftLayout(), handlers, log, now));
-  return loops;
-}
-
-/** Kind and value of an entryKey. */
-const split = (entry: string): [Kind, string] => {
-  const slash = entry.indexOf('/');
-  return [entry.slice(0, slash) as Kind, entry.slice(slash + 1)];
-};
-
-const emptyRow = (kind: string, value: string, claim: Claim): Enforcement => ({
-  kind,
-  value,
-  claim: claim.id,
-  by: claim.by,
-  since: claim.since,
-  until: claim.until,
-  why: claim.why,
-  state: 'pending',
-  code: '',
-  proof: {},
-  tries: 0,
-  detail: null,
-});

@@ -2,6 +2,7 @@ import type { Counters } from '../counters.ts';
 import { StoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Decision, DecisionState, Millis } from '../model.ts';
+import type { Claim } from './enforcement.ts';
 import type { Enforcement, Store } from '../store/index.ts';
 import { HOUR, MINUTE } from '../time.ts';
 
@@ -155,3 +156,19 @@ export class Ledger {
     return true;
   }
 }
+
+/** A claim, or an act that is claimed, as it begins. */
+export const newRow = (kind: string, value: string, claim: Claim): Enforcement => ({
+  kind,
+  value,
+  claim: claim.id,
+  by: claim.by,
+  since: claim.since,
+  until: claim.until,
+  why: claim.why,
+  state: 'pending',
+  code: '',
+  proof: {},
+  tries: 0,
+  detail: null,
+});

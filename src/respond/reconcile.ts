@@ -2,7 +2,8 @@ import { messageOf, PeerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Millis } from '../model.ts';
 import { SECOND } from '../time.ts';
-import { Contest, diff, type Foreign, type Kind } from './enforcement.ts';
+import { Contest, diff, entryOf, type Foreign, type Kind } from './enforcement.ts';
+import { Latencies } from './latencies.ts';
 import type { Layout } from './layout.ts';
 import type { RowChange, RowOutcome, Target } from './targets/target.ts';
 
@@ -23,7 +24,7 @@ export interface TargetHealth {
   /** rows that somebody else keeps changing: given up for ten minutes at a time */
   readonly contested: readonly string[];
   readonly restored: number;
-  readonly latency: { readonly count: number; readonly median: number; readonly p99: number };
+  readonly latency: ReturnType<Latencies['summary']>;
 }
 
 export interface LoopHandlers {
@@ -35,8 +36,10 @@ export interface LoopHandlers {
 
 /** All of it is read and compared this often, ... */
 const READ_EVERY: Millis = 5 * SECOND;
-/** ... but reading takes no more than this share of the time. */
+/** ... but reading should take no more than this share of the time, ... */
 const READ_SHARE = 20;
+/** ... and is never put off for longer than this. */
+const READ_AT_LATEST: Millis = 15 * SECOND;
 const PULSE_EVERY: Millis = SECOND;
 /** Rows on their way at a time: of those that wait, and of those that a decision has just changed, which overtake them. */
 const IN_FLIGHT = 256;
@@ -46,7 +49,6 @@ const BACK_OFF_CEILING: Millis = 2 * SECOND;
 /** What a target has refused is asked again after this. */
 const REFUSED_AGAIN: Millis = 60 * SECOND;
 const FOREIGN_SHOWN = 1_000;
-const LATENCIES = 1_024;
 
 interface Dirty {
   /** performance.now() of the decision; null: a restoration, whose time says nothing of our latency */
@@ -88,8 +90,7 @@ export class TargetLoop {
   #closed = false;
   /** counts the target's lives, so that what a former one answered is not taken for the present one's */
   #life = 0;
-  readonly #latencies: number[] = [];
-  #measured = 0;
+  readonly #latencies = new Latencies();
 
   constructor(target: Target, layout: Layout, handlers: LoopHandlers, log: Log, now: () => Millis) {
     this.target = target;
@@ -159,8 +160,6 @@ export class TargetLoop {
   }
 
   health(): TargetHealth {
-    const sorted = [...this.#latencies].sort((a, b) => a - b);
-    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
     let unproved = 0;
     for (const [key, value] of this.layout.rows) if (this.#proved.get(key) !== value) unproved++;
     return {
@@ -174,7 +173,7 @@ export class TargetLoop {
       foreign: this.#foreign,
       contested: this.#contest.contested(),
       restored: this.#restored,
-      latency: { count: this.#measured, median: at(0.5), p99: at(0.99) },
+      latency: this.#latencies.summary(),
     };
   }
 
@@ -263,16 +262,14 @@ export class TargetLoop {
       return;
     }
     this.#dirty.delete(key);
-    if (dirty !== undefined && dirty.since !== null) this.#measure(performance.now() - dirty.since);
+    if (dirty !== undefined && dirty.since !== null) this.#latencies.add(performance.now() - dirty.since);
     this.#tellProved(key);
   }
 
   #tellProved(key: string): void {
     const now = this.#now();
-    for (const entry of this.layout.entriesOf(key)) {
-      const slash = entry.indexOf('/');
-      if (this.holds(entry.slice(0, slash) as Kind, entry.slice(slash + 1))) this.#handlers.proved(entry, now);
-    }
+    for (const entry of this.layout.entriesOf(key))
+      if (this.holds(...entryOf(entry))) this.#handlers.proved(entry, now);
   }
 
   #refused(key: string, error: PeerError): void {
@@ -318,7 +315,7 @@ export class TargetLoop {
     if (this.#isClosed()) return;
     if (life !== this.#life) return this.#read();
     const took = performance.now() - began;
-    this.#nextRead = now + Math.max(READ_EVERY, took * READ_SHARE);
+    this.#nextRead = now + Math.min(READ_AT_LATEST, Math.max(READ_EVERY, took * READ_SHARE));
     const first = this.#readAt === null || this.#proved.size === 0;
     this.#readAt = this.#now();
     this.#backOff = 0;
@@ -413,9 +410,5 @@ export class TargetLoop {
         { code: error?.code },
         `${this.target.name} ${state === 'refused' ? 'refuses' : 'is away'}: ${messageOf(error ?? 'not connected')}`,
       );
-  }
-
-  #measure(took: number): void {
-    this.#latencies[this.#measured++ % LATENCIES] = took;
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectAmi } from '../../src/pbx/ami.ts';
 import { deleteKey, putKey, readKey, readTree } from '../../src/pbx/astdb.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
@@ -7,25 +7,10 @@ import { DAY, HOUR, MINUTE } from '../../src/time.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { decision, runEnforcer, type RunningEnforcer } from './support/enforcement.ts';
 import { strangerAddress, useLab, type Lab } from './support/lab.ts';
+import { repository } from './support/packages.ts';
 import { pause, until } from './support/process.ts';
 
-/** Reads address, account and number entries as contracts.md says, and no more: what is tested is what is pushed. */
-const GUARD = `[ringfence-guard]
-exten => s,1,GotoIf($["\${DB(ringfence/emergency/\${ARG1})}" != ""]?open)
- same => n,Set(K=address/\${CUT(RINGFENCE_SRC,:,1)})
- same => n,Gosub(ringfence-guard,check,1)
- same => n,Set(K=account/\${CHANNEL(endpoint)})
- same => n,Gosub(ringfence-guard,check,1)
- same => n,Set(K=international/\${CHANNEL(endpoint)})
- same => n,ExecIf($["\${ARG1:0:2}" = "00"]?Gosub(ringfence-guard,check,1))
- same => n,Set(K=number/\${ARG1:2:3})
- same => n,Gosub(ringfence-guard,check,1)
- same => n(open),Return()
-exten => check,1,GotoIf($[0\${DB(ringfence/\${K})} > \${EPOCH}]?no)
- same => n,Return()
- same => n(no),Hangup(21)
-`;
-
+const GUARD = join(repository, 'asterisk-conf/extensions_ringfence.conf');
 const ABROAD = '0037167000001';
 
 const sorted = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b);
@@ -46,10 +31,7 @@ async function dial(lab: Lab, extension: string, number: string): Promise<number
 describe('lab: enforcement at a real Asterisk', function () {
   this.timeout(60_000);
   const folder = temporaryFolder();
-  const lab = useLab(() => {
-    writeFileSync(folder.file('guard.conf'), GUARD);
-    return { hep: null, trunk: 'own', guard: folder.file('guard.conf') };
-  });
+  const lab = useLab(() => ({ hep: null, trunk: 'own', guard: GUARD }));
   let store: Store;
   let running: RunningEnforcer;
 
