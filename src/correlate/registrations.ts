@@ -3,12 +3,12 @@ import { BoundedMap } from '../windows.ts';
 import { stamp, type Context } from './context.ts';
 
 /** Addresses-of-record held; an attacker can add one only by an accepted REGISTER. */
-const MAX_AORS = 200_000;
+const MAX_AORS = 65_536;
 /** Bindings held per AOR, youngest first; Kamailio's and Asterisk's own limits are far lower in practice. */
 const MAX_BINDINGS = 16;
 const TOLD_OTHERS = 8;
 const MAX_REMOVED = 4_096;
-const MAX_SOURCES = 100_000;
+const MAX_SOURCES = 65_536;
 /** The same acceptance told by the other feed arrives within this. */
 const SAME_REGISTER = 2_000;
 
