@@ -77,5 +77,14 @@ export const betterProof = (a: SourceProof, b: SourceProof): SourceProof =>
 export const accountSubject = (value: string): Subject => ({ type: 'account', value });
 export const addressSubject = (value: string): Subject => ({ type: 'address', value });
 
-/** A copy that shares nothing: states are plain values. */
-export const copy = <T>(value: T): T => structuredClone(value);
+/**
+ * A copy that shares nothing: states are plain values, made of objects with fixed keys, arrays and primitives. (Not by
+ * structuredClone, which writes and reads a byte stream for each: packets wait while a snapshot is made.)
+ */
+export function copy<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copy) as T;
+  const fresh: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) fresh[key] = copy((value as Record<string, unknown>)[key]);
+  return fresh as T;
+}
