@@ -37,7 +37,7 @@ export class BoundedMap<V> {
     const old = this.#old.get(key);
     if (old === undefined) return undefined;
     this.#old.delete(key);
-    this.set(key, old);
+    this.#write(key, old);
     return old;
   }
 
@@ -52,6 +52,11 @@ export class BoundedMap<V> {
 
   set(key: string, value: V): void {
     if (this.#old.size > 0) this.#old.delete(key);
+    this.#write(key, value);
+  }
+
+  /** Writes what the old generation does not hold. */
+  #write(key: string, value: V): void {
     // turned before the write, not after: both generations together then hold at most the capacity
     if (this.#young.size >= this.#half && !this.#young.has(key)) {
       this.forgotten += this.#old.size;

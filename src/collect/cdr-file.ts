@@ -15,9 +15,11 @@ export type { CdrPosition } from './cdr-position.ts';
 export type { CdrBatch, CdrRefusal } from './cdr-tail.ts';
 export type { CdrFileOptions } from './cdr-walk.ts';
 
-const SCAN_BYTES = 1024 * 1024;
-/** Smaller live, so that a long backlog is read in pieces between which other feeds are heard. */
-const FOLLOW_BYTES = 128 * 1024;
+/**
+ * Read at once: so little that a long backlog is read in pieces between which other feeds are heard, and that a piece's
+ * records die young (with a MiB, garbage collection took twice the time).
+ */
+const PIECE_BYTES = 128 * 1024;
 const POLL: Millis = 250;
 /** Where the system cannot watch the folder. */
 const POLL_ALONE: Millis = 100;
@@ -40,7 +42,7 @@ const missing = (path: string): InputError =>
  * @throws InputError when there is no file, it cannot be read, or it is something else
  */
 export function* scanCdrFile(options: CdrFileOptions): Generator<CdrBatch, void, void> {
-  const walk = new CdrWalk(options, SCAN_BYTES);
+  const walk = new CdrWalk(options, PIECE_BYTES);
   const refused: CdrRefusal[] = [];
   let told = 0;
   try {
@@ -120,7 +122,7 @@ class Follower implements CdrFollower {
     this.#folder = dirname(options.path);
     const fd = openCdr(options.path);
     // a file that appears later is wanted from its beginning
-    this.#walk = new CdrWalk(options, FOLLOW_BYTES, options.start === 'end' && fd !== null);
+    this.#walk = new CdrWalk(options, PIECE_BYTES, options.start === 'end' && fd !== null);
     this.#position = options.position?.path === options.path ? options.position : null;
     if (fd !== null) closeSync(fd);
     else log.info(`${options.path} does not exist yet: call records will be read once it does`);
