@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { createOutput, EXIT, failureText, type GlobalOptions, type Output } from './commands/output.ts';
+import { keepHeapSmall } from './commands/small-heap.ts';
 import { SEVERITIES } from './model.ts';
 import { parseDuration } from './time.ts';
 
@@ -83,7 +84,12 @@ function buildProgram(): Command {
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .action(action(() => import('./commands/run.ts')));
+    .action(
+      action(async () => {
+        keepHeapSmall();
+        return await import('./commands/run.ts');
+      }),
+    );
 
   program
     .command('scan')

@@ -23,8 +23,11 @@ export interface RecorderOptions {
   readonly limit?: number;
 }
 
-/** A snapshot is written at most this often, and never takes more than a twentieth of the time. */
-const SNAPSHOT_EVERY = SECOND;
+/**
+ * A snapshot is written at most this often, and never takes more than a twentieth of the time: packets wait while it is made.
+ * After a crash this much is judged again, with the same result.
+ */
+const SNAPSHOT_EVERY = 5 * SECOND;
 const SNAPSHOT_SHARE = 20;
 
 /**
