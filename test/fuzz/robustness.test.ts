@@ -89,7 +89,7 @@ describe('hostile input', () => {
     }
     const growth = heap() - middle;
     assert.ok(growth < MOST_GROWTH, `the heap grew by ${growth} bytes`);
-    assert.ok(judge.events > RUNS / 4 && judge.evidence > RUNS / 1_000, 'much of it gets as far as the detectors');
+    assert.ok(judge.events > RUNS / 4 && judge.evidence > 20, 'much of it gets as far as the detectors');
     console.log(`      slowest ${slowest.took.toFixed(1)} ms (${slowest.kind}); ${judge.events} events, ${judge.evidence} pieces of evidence, ${judge.held} entries held, heap +${Math.round(growth / 1024)} KiB in the second half`); // prettier-ignore
   });
 });
