@@ -144,8 +144,9 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const failures = this.#failuresOf(event.account ?? event.aor, device.key, at);
     const owner = before[0];
     if (owner === undefined) return [];
-    if (rivals[0] !== undefined) this.#fight(state, device, rivals[0], at);
     const same = bestSameness(device, [...alive, ...state.devices]);
+    // a phone that moves does not fight with itself
+    if (rivals[0] !== undefined && same !== 'instance' && same !== 'agent') this.#fight(state, device, rivals[0], at);
     const near = [...alive, ...state.devices].some((d) => networkOf(d.address) === networkOf(device.address));
     const say = (severity: Severity, reason: string): EvidenceDraft[] => {
       const story = storyOf(state, device, owner, event.historyKnown);

@@ -104,6 +104,15 @@ describe('registration-hijack', () => {
       ['high alice'],
     ],
     [
+      'a softphone that moves, and then the desk phone: neither fights',
+      [
+        home,
+        registered(NIGHT + MINUTE, { source: THIEF }, { displaced: [binding(NIGHT)] }),
+        registered(NIGHT + 2 * MINUTE, { userAgent: 'desk phone' }, { displaced: [binding(NIGHT, { source: THIEF })] }),
+      ],
+      ['medium 1004'],
+    ],
+    [
       'two numbers of one person at one address share a password',
       [
         registered(NIGHT - HOUR, {}, { account: 'bob', aor: 'bob@pbx', authUser: 'bob' }),
