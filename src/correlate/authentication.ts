@@ -2,7 +2,8 @@ import type { AuthFailed, AuthSucceeded, Feed, Millis } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import { stamp, type Context } from './context.ts';
 
-const MAX_CALL_IDS = 32_768;
+/** The other feed tells the same attempt within moments; a Call-ID that is tried again is kept. */
+const MAX_CALL_IDS = 8_192;
 
 type Failure = Omit<AuthFailed, 'kind' | 'at' | 'seenAt' | 'feed'>;
 type Success = Omit<AuthSucceeded, 'kind' | 'at' | 'seenAt' | 'feed'>;

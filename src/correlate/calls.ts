@@ -134,7 +134,7 @@ export class Calls {
   }
 
   #add(call: Call, s: CallSighting): void {
-    const before = JSON.stringify([call.uniqueid, call.source, call.account, call.registration, call.callId]);
+    const { uniqueid, source, account, registration, callId } = call;
     call.callId ??= s.callId;
     call.uniqueid ??= s.uniqueid;
     call.linkedid ??= s.linkedid;
@@ -153,7 +153,13 @@ export class Calls {
     if (call.registration === 'unknown' && call.trunk === null)
       call.registration = this.#registrations.ofCaller(call.account, call.source, this.#context.clock.now);
     this.#index(call);
-    if (JSON.stringify([call.uniqueid, call.source, call.account, call.registration, call.callId]) === before) return;
+    const same =
+      call.uniqueid === uniqueid &&
+      call.source === source &&
+      call.account === account &&
+      call.registration === registration &&
+      call.callId === callId;
+    if (same) return;
     this.#context.emit({ kind: 'call.updated', ...stamp(this.#context, s.feed, s.seenAt), ...factsOf(call) });
   }
 

@@ -20,7 +20,7 @@ export interface PacketPath {
 type FirstHop = Pick<RequestFacts, 'source' | 'sourcePort' | 'transport'>;
 
 /** First hops remembered, so that AMI behind a proxy can be told the true source. */
-const MAX_SOURCES = 32_768;
+const MAX_SOURCES = 16_384;
 const DEFAULT_EXPIRES = 3_600;
 /** The PBX's INVITE to a trunk may be mirrored before the caller's leg was answered. */
 const SECOND_LEG_WAIT = 1_000;
@@ -96,8 +96,8 @@ export class Signalling {
       authenticated: false,
       taken: false,
     };
-    const transaction: Transaction = { offered, request };
-    this.#transactions.open(key, transaction);
+    const transaction: Transaction = { key, offered, request };
+    this.#transactions.open(transaction);
     if (!this.#firstHop.has(facts.callId)) this.#firstHop.set(facts.callId, firstHop(facts));
     this.#context.emit({
       kind: 'request.seen',
@@ -113,13 +113,13 @@ export class Signalling {
   #response(path: PacketPath, message: SipMessage, seenAt: Millis): void {
     const method = message.cseqMethod;
     if (!WATCHED.has(method)) return;
+    // answers to the PBX's own requests are nobody's attack
+    if (this.#context.servers.is(path.destination, path.destinationPort, path.transport)) return;
     const key = Transactions.key(message.callId, message.cseq, method, message.branch);
     const transaction = this.#transactions.find(key);
     if (transaction === undefined) {
-      // answers to the PBX's own requests are nobody's attack; any other may have overtaken its request
-      const early = !this.#context.servers.is(path.destination, path.destinationPort, path.transport);
-      if (early && message.toTag !== '')
-        this.#transactions.hold(key, answerOf(message, seenAt), this.#context.clock.now);
+      // any other may have overtaken its request
+      if (message.toTag !== '') this.#transactions.hold(key, answerOf(message, seenAt), this.#context.clock.now);
       return;
     }
     if (transaction.request === null || (transaction.request.provisional && message.status < 200)) return;
@@ -132,7 +132,7 @@ export class Signalling {
     if (request === null) return;
     const { facts } = request;
     const { status } = answer;
-    if (status >= 200) transaction.request = null;
+    if (status >= 200) this.#transactions.close(transaction);
     else request.provisional = true;
     if (fromServer && (answer.challenges || (facts.method === 'REGISTER' && status === 200)))
       this.#context.servers.learn(path.source, path.sourcePort, path.transport);

@@ -2,17 +2,20 @@ import type { Millis, RequestFacts } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import type { ContactValue } from './registrations.ts';
 
-/** Transactions held; a request is forgotten only when this many newer ones have come. */
-const MAX_TRANSACTIONS = 65_536;
+/** Requests that wait for an answer; one is forgotten only when half as many newer ones wait. */
+const MAX_OPEN = 32_768;
+/** Answered ones, held to know what comes again: a retransmission within seconds, a second mirror within milliseconds. */
+const MAX_ANSWERED = 16_384;
 /** Answers that came before their request, see below. */
 const MAX_EARLY = 2_048;
 const EARLY_FOR = 2_000;
 
 /** One request outside a dialog and what has been answered so far. */
 export interface Transaction {
+  readonly key: string;
   /** digest response offered; a guesser who keeps branch and CSeq still changes this */
   readonly offered: string;
-  /** null: it has its final answer, and is kept only to know what comes again */
+  /** null: it has its final answer */
   request: OpenRequest | null;
 }
 
@@ -49,7 +52,8 @@ export interface Answer {
  * The HEP stream is not in wire order, so an answer may come first: it is held for two seconds.
  */
 export class Transactions {
-  readonly #open = new BoundedMap<Transaction>(MAX_TRANSACTIONS);
+  readonly #open = new BoundedMap<Transaction>(MAX_OPEN);
+  readonly #answered = new BoundedMap<Transaction>(MAX_ANSWERED);
   readonly #early = new BoundedMap<{ answers: Answer[]; at: Millis }>(MAX_EARLY);
 
   static key(callId: string, cseq: number, method: string, branch: string): string {
@@ -57,15 +61,23 @@ export class Transactions {
   }
 
   get size(): number {
-    return this.#open.size + this.#early.size;
+    return this.#open.size + this.#answered.size + this.#early.size;
   }
 
   find(key: string): Transaction | undefined {
-    return this.#open.get(key);
+    return this.#open.get(key) ?? this.#answered.get(key);
   }
 
-  open(key: string, transaction: Transaction): void {
-    this.#open.set(key, transaction);
+  open(transaction: Transaction): void {
+    this.#answered.delete(transaction.key);
+    this.#open.set(transaction.key, transaction);
+  }
+
+  /** It has its final answer: what was asked is let go. */
+  close(transaction: Transaction): void {
+    transaction.request = null;
+    this.#open.delete(transaction.key);
+    this.#answered.set(transaction.key, transaction);
   }
 
   hold(key: string, answer: Answer, at: Millis): void {
