@@ -27,7 +27,7 @@ export interface RecorderOptions {
  * A snapshot is written at most this often, and never takes more than a twentieth of the time: packets wait while it is made.
  * After a crash this much is judged again, with the same result.
  */
-const SNAPSHOT_EVERY = 5 * SECOND;
+const SNAPSHOT_EVERY = 15 * SECOND;
 const SNAPSHOT_SHARE = 20;
 
 /**

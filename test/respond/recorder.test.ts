@@ -88,7 +88,7 @@ describe('recorder', () => {
     assert.equal(commits[0].evidence?.length, 1);
   });
 
-  it('writes no snapshot when nothing has happened, and at most one in five seconds', () => {
+  it('writes no snapshot when nothing has happened, and at most one in fifteen seconds', () => {
     const { recorder, commits } = bench();
     recorder.tick(Date.now());
     assert.equal(commits.length, 0);
@@ -97,7 +97,7 @@ describe('recorder', () => {
     recorder.touched();
     recorder.tick(Date.now());
     assert.equal(commits.length, 1);
-    recorder.tick(Date.now() + 5_100);
+    recorder.tick(Date.now() + 15_100);
     assert.equal(commits.length, 2);
   });
 
