@@ -27,7 +27,18 @@ const IO_LEAVES = ['log', 'retry'];
 
 const PURE = ['wire', 'site', 'correlate', 'detect', 'words', 'crypto'];
 /** Files of an I/O room that are pure all the same. */
-const PURE_FILES = ['incidents', 'policy', 'ids', 'story', 'raising'].map((name) => `respond/${name}.ts`);
+const PURE_FILES = [
+  'incidents',
+  'policy',
+  'ids',
+  'story',
+  'raising',
+  'enforcement',
+  'acl-groups',
+  'layout',
+  'safeguards',
+  'latencies',
+].map((name) => `respond/${name}.ts`);
 /** Loading a package only when it is needed (24 MB of holidays) is no input of a site's. */
 const LAZY: Readonly<Record<string, string>> = { 'site/holidays.ts': 'node:module' };
 /** Node modules that only compute. */
