@@ -5,7 +5,7 @@ import type { Credentials, SipMessage } from '../wire/sip.ts';
 import type { Authentication } from './authentication.ts';
 import type { Calls, CallSighting } from './calls.ts';
 import { stamp, type Context } from './context.ts';
-import type { ContactValue, Registrations } from './registrations.ts';
+import type { Registrations } from './registrations.ts';
 import { Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
 
 /** Where a packet went from and to; addresses in canonical text. A HepPacket is one. */
@@ -89,7 +89,7 @@ export class Signalling {
       facts,
       account: trunk === null && user !== '' ? accounts.resolve(user) : null,
       trunk,
-      contacts: method === 'REGISTER' ? contactValues(message) : [],
+      contacts: method === 'REGISTER' ? message.bindings() : [],
       expires: message.expires,
       at: this.#context.clock.now,
       provisional: false,
@@ -332,15 +332,10 @@ function requestFacts(path: PacketPath, message: SipMessage, credentials: Creden
   };
 }
 
-function contactValues(message: SipMessage): readonly ContactValue[] | '*' {
-  const contacts = message.contacts();
-  return contacts === '*' ? '*' : contacts.map((c) => ({ uri: c.uri, expires: c.expires, instance: c.instance }));
-}
-
 function answerOf(message: SipMessage, seenAt: Millis): Answer {
   const challenge = message.status === 401 || message.status === 407 ? message.challenge() : null;
   const registered = message.cseqMethod === 'REGISTER' && message.status === 200;
-  const contacts = registered ? contactValues(message) : null;
+  const contacts = registered ? message.bindings() : null;
   return {
     status: message.status,
     stale: challenge?.stale ?? false,

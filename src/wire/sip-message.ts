@@ -3,7 +3,7 @@ import { parameterOf, hostOf, scanAddress, scanUri, valueStop, type AddressSpan,
 import { HEADER, HeaderLines, headerName, type HeaderName } from './sip-lines.ts';
 import { methodOf, type StartLine } from './sip-start-line.ts';
 import { secondsOf, skipBlanks, textOf, trimEnd, userOf } from './sip-text.ts';
-import { scanContact, type Contact } from './sip-uri.ts';
+import { scanBinding, scanContact, type Contact, type ContactBinding } from './sip-uri.ts';
 import { branchOf, scanVia, transportOf, viaOf, type Via, type ViaSpan } from './sip-via.ts';
 
 /** Values of one header that are looked at: what no message of a phone, a PBX or a proxy comes near. */
@@ -265,10 +265,19 @@ export class SipMessage {
 
   /** The Contact values, 1,000 at most; `*` for the one that stands for all bindings (RFC 3261 section 10.2.2). */
   contacts(): Contact[] | '*' {
-    const all: Contact[] = [];
+    return this.#contacts(scanContact);
+  }
+
+  /** The same, as far as registering goes: URI, expiry and instance. */
+  bindings(): ContactBinding[] | '*' {
+    return this.#contacts(scanBinding);
+  }
+
+  #contacts<T>(scan: (bytes: Buffer, start: number, end: number) => T): T[] | '*' {
+    const all: T[] = [];
     for (const [start, end] of this.#values(CONTACT)) {
       if (all.length === 0 && end - start === 1 && this.#bytes[start] === 42) return '*';
-      all.push(scanContact(this.#bytes, start, end));
+      all.push(scan(this.#bytes, start, end));
     }
     return all;
   }

@@ -83,6 +83,26 @@ export function scanContact(bytes: Buffer, start: number, end: number): Contact 
   };
 }
 
+/** What registering looks at of a Contact. */
+export type ContactBinding = Pick<Contact, 'uri' | 'expires' | 'instance'>;
+
+/** These three of `scanContact` at a third of the cost, for REGISTER is what phones and guessers send most. */
+export function scanBinding(bytes: Buffer, start: number, end: number): ContactBinding {
+  const address = scanAddress(bytes, start, end);
+  let expires: number | null = null;
+  let instance = '';
+  const walk = new ParameterWalk(bytes, address.parametersStart, address.end);
+  for (let count = 0; count < MOST_PARAMETERS && walk.next(); count++) {
+    const isExpires = walk.is('expires');
+    if (!isExpires && !walk.is('+sip.instance')) continue;
+    const sent = textOf(bytes, walk.valueStart, walk.valueEnd);
+    const text = walk.quoted ? unquote(sent) : sent;
+    if (isExpires) expires = secondsOf(text);
+    else instance = text.replace(/^<|>$/g, '');
+  }
+  return { uri: textOf(bytes, address.uriStart, address.uriEnd), expires, instance };
+}
+
 /** Reads a SIP, SIPS or tel URI. Refused: other schemes, no host (sip, sips), no number (tel). */
 export function parseUri(text: string): Parsed<SipUri> {
   const bytes = Buffer.from(text, 'utf8');

@@ -49,7 +49,9 @@ function askAll(message: SipMessage): void {
     message.header(name);
     for (const value of [...message.headers(name), ...message.values(name)]) clean(value, name);
   }
-  message.contacts();
+  const contacts = message.contacts();
+  const bindings = contacts === '*' ? '*' : contacts.map(({ uri, expires, instance }) => ({ uri, expires, instance }));
+  assert.deepEqual(message.bindings(), bindings);
   message.credentials();
   message.allCredentials();
   message.challenge();
