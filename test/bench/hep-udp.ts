@@ -17,7 +17,7 @@ import { BENCH_SETTINGS } from './support/settings.ts';
 import { BENCH_START, mirrored } from './support/traffic.ts';
 
 const RATES = [10_000, 30_000, 60_000, 80_000, 100_000, 120_000, 150_000, 0];
-const STEP = 3_000;
+const STEP = 2_500;
 
 interface Step {
   readonly rate: number;
@@ -53,22 +53,19 @@ async function step(sender: Child, receiver: Child, rate: number, milliseconds: 
   };
 }
 
-async function measure(sender: Child, work: string): Promise<Step[]> {
-  const receiver = new Child(0, 'receiver', work, JSON.stringify(BENCH_SETTINGS));
-  await step(sender, receiver, 60_000, 4_000); // compilation is not measured
-  const steps: Step[] = [];
-  for (const rate of RATES) steps.push(await step(sender, receiver, rate, STEP));
-  await receiver.end();
-  return steps;
-}
-
 const file = `${temporaryFolder()}/traffic.hep`;
 writeFileSync(file, Buffer.concat(mirrored(5_000, (n) => BENCH_START + n / 50)));
 const sender = new Child(1, 'sender', file);
 
 console.log(`HEP over loopback UDP, ${pinned ? 'sender and receiver on a core each' : 'not pinned to cores'}`);
-const results = new Map<string, Step[]>();
-for (const work of ['count', 'hep-js', 'pipeline']) results.set(work, await measure(sender, work));
+// in turn at each rate, so that whatever else the machine does hits all of them
+const WORKS = ['count', 'hep-js', 'pipeline'] as const;
+const receivers = WORKS.map((work) => [work, new Child(0, 'receiver', work, JSON.stringify(BENCH_SETTINGS))] as const);
+const results = new Map<string, Step[]>(WORKS.map((work) => [work, []]));
+for (const [, receiver] of receivers) await step(sender, receiver, 60_000, 4_000); // compilation is not measured
+for (const rate of RATES)
+  for (const [work, receiver] of receivers) results.get(work)?.push(await step(sender, receiver, rate, STEP));
+for (const [, receiver] of receivers) await receiver.end();
 await sender.end();
 
 const floor = results.get('count') ?? [];
