@@ -1,4 +1,4 @@
-import type { Feed, Millis } from '../model.ts';
+import type { Millis } from '../model.ts';
 
 /**
  * Event time. Live, `at` is arrival (one capture agent with a wrong clock must not move the site's); a recording uses
@@ -36,10 +36,4 @@ export class EventClock {
   restore(now: Millis): void {
     this.#now = now;
   }
-}
-
-export interface Stamp {
-  readonly at: Millis;
-  readonly seenAt: Millis;
-  readonly feed: Feed;
 }

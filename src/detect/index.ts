@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import bruteForce from './brute-force.ts';
 import outOfHoursCalls from './out-of-hours-calls.ts';
 import registrationHijack from './registration-hijack.ts';
@@ -18,18 +17,3 @@ export const detectorParameters = {
   scan: scan.parameters.prefault({}),
   'unregistered-caller': unregisteredCaller.parameters.prefault({}),
 } as const;
-
-/** One parameter as people see it: default as it is written in the settings, help with its unit. */
-export interface ParameterHelp {
-  readonly name: string;
-  readonly initial: string | number | boolean;
-  readonly help: string;
-}
-
-export function parameterHelp(parameters: z.ZodObject): ParameterHelp[] {
-  const { properties } = z.toJSONSchema(parameters, { io: 'input' });
-  return Object.entries(properties ?? {}).map(([name, property]) => {
-    const { default: initial, description } = property as { default?: string | number | boolean; description?: string };
-    return { name, initial: initial ?? '', help: description ?? '' };
-  });
-}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { detectorParameters, detectors, parameterHelp } from '../../src/detect/index.ts';
+import { helpOf } from '../../src/commands/schema-help.ts';
+import { detectorParameters, detectors } from '../../src/detect/index.ts';
 import { SEVERITIES, type Event, type EvidenceDraft } from '../../src/model.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import {
@@ -125,15 +126,16 @@ describe('all detectors', () => {
       });
 
       it('has a default, help and a unit for every parameter', () => {
-        const help = parameterHelp(definition.parameters);
+        const help = helpOf(definition.parameters);
         assert.deepEqual(
           Object.keys(definition.parameters.parse({})),
           help.map((h) => h.name),
         );
         assert.ok(help.length >= 3);
-        for (const { name, initial, help: text } of help) {
+        for (const { name, fallback: initial, help: text } of help) {
           assert.match(text, /; (?:a duration such as|number of \w+|score 0-100)/, name);
           assert.notEqual(initial, '', name);
+          assert.notEqual(initial, undefined, name);
           assert.deepEqual(
             (definition.parameters.parse({ [name]: initial }) as Record<string, unknown>)[name],
             (definition.parameters.parse({}) as Record<string, unknown>)[name],
