@@ -18,7 +18,11 @@ interface Belonging {
 
 /** Addresses whose belonging is remembered; every packet asks, and most come from few addresses. */
 const REMEMBERED = 8_192;
-/** The machine itself: nothing good comes of blocking it. */
+/**
+ * The machine itself: nothing good comes of blocking it. Not all of 127.0.0.0/8: nobody outside can have the rest (RFC 1122
+ * section 3.2.1.3), what uses it on purpose is named in `network` (a proxy at 127.0.0.2), and the lab's strangers, who must be
+ * blockable, live there, because real addresses of their own would need privileges that CI may not have.
+ */
 const LOOPBACK = ['127.0.0.1', '::1'];
 /** An address is at most 45 characters (RFC 4291 section 2.2 with an IPv4 tail), plus a zone index. */
 const LONGEST_ADDRESS = 64;
