@@ -7,6 +7,9 @@ import type { Registrations } from './registrations.ts';
 const MAX_CALLS = 32_768;
 /** Calls to numbers of one ending that are kept for joining feeds. */
 const SAME_NUMBER = 32;
+/** Call-IDs that several calls carry, and how many of those calls are kept. */
+const MAX_ALIKE = 2_048;
+const ALIKE = 16;
 /** The same call told by another feed starts within this. */
 export const SAME_CALL = 3_000;
 /** Two spellings of a number (00371…, +371…, 9011371…) agree in the last digits. */
@@ -30,6 +33,13 @@ export interface CallSighting extends Omit<CallFacts, 'call' | 'registration' | 
   readonly seenAt: Millis;
 }
 
+/** The channel by which a caller is in a call. */
+export interface CallerLeg {
+  readonly uniqueid: string;
+  /** as dialled; null: not known, so that it may be an emergency call */
+  readonly dialled: string | null;
+}
+
 /** The last digits of a dialled number, or all of it where it is no number. */
 export function numberTail(dialled: string): string {
   let digits = '';
@@ -48,6 +58,8 @@ export class Calls {
   readonly #byCallId = new BoundedMap<Call>(MAX_CALLS);
   readonly #byUniqueid = new BoundedMap<Call>(MAX_CALLS);
   readonly #byNumber = new BoundedMap<Call[]>(MAX_CALLS);
+  /** Call-ID -> further channels that carry it, for one who gives several calls one Call-ID */
+  readonly #alike = new BoundedMap<Call[]>(MAX_ALIKE);
 
   constructor(context: Context, registrations: Registrations) {
     this.#context = context;
@@ -172,7 +184,12 @@ export class Calls {
   nameCallId(call: Call, callId: string, source: string | null, seenAt: Millis): void {
     if (call.callId === callId) return;
     const twin = this.#byCallId.get(callId);
-    if (twin !== undefined && twin !== call) return; // told apart already, joining them now would tell neither right
+    if (twin !== undefined && twin !== call) {
+      // told apart already, joining them now would tell neither right; but who hangs one up means both
+      const alike = this.#alike.get(callId) ?? [];
+      if (alike.length < ALIKE && !alike.includes(call)) this.#alike.set(callId, [...alike, call]);
+      return;
+    }
     this.#add(call, { ...call, feed: 'ami', seenAt, callId, source: call.source ?? source });
   }
 
@@ -187,6 +204,19 @@ export class Calls {
     if (call.ended) return;
     call.ended = true;
     this.#context.emit({ kind: 'call.ended', ...stamp(this.#context, feed, seenAt), ...factsOf(call), status });
+  }
+
+  /**
+   * Channels of the caller of a call, named by our key of it, its uniqueid or its Call-ID: what is hung up to end it. Several
+   * where one Call-ID served for several. Ended ones are told too: the PBX may know better than we. [] while none is known.
+   */
+  legsOf(target: string): CallerLeg[] {
+    const call = this.#byKey.peek(target) ?? this.#byUniqueid.peek(target) ?? this.#byCallId.peek(target);
+    const all = call === undefined ? [] : [call];
+    for (const other of this.#alike.peek(call?.callId ?? target) ?? []) if (other !== call) all.push(other);
+    return all.flatMap(({ uniqueid, dialled }) =>
+      uniqueid === null ? [] : [{ uniqueid, dialled: dialled === '' ? null : dialled }],
+    );
   }
 
   /** The PBX's own INVITE towards a trunk: is it the second leg of a call that we know? */
@@ -224,7 +254,7 @@ export class Calls {
   }
 
   restore(snapshot: unknown): void {
-    for (const map of [this.#byKey, this.#byCallId, this.#byUniqueid, this.#byNumber]) map.clear();
+    for (const map of [this.#byKey, this.#byCallId, this.#byUniqueid, this.#byNumber, this.#alike]) map.clear();
     for (const [key, stored] of snapshot as [string, Call][]) {
       const call = { ...stored };
       this.#byKey.set(key, call);

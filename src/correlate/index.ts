@@ -3,7 +3,7 @@ import type { Site } from '../site/site.ts';
 import type { AmiMessage } from '../wire/ami.ts';
 import { KEEP_ALIVE, parseSip } from '../wire/sip.ts';
 import { Authentication } from './authentication.ts';
-import { Calls } from './calls.ts';
+import { Calls, type CallerLeg } from './calls.ts';
 import { EventClock } from './clock.ts';
 import { REGISTRATION_PERIOD, stamp, type Context } from './context.ts';
 import { ManagerEvents } from './manager-events.ts';
@@ -13,6 +13,7 @@ import { Servers } from './servers.ts';
 import { Signalling, type PacketPath } from './signalling.ts';
 import type { StandingChannel, StandingContact } from './standing.ts';
 
+export type { CallerLeg } from './calls.ts';
 export type { PacketPath } from './signalling.ts';
 export type { StandingChannel, StandingContact } from './standing.ts';
 
@@ -137,6 +138,22 @@ export class Correlator {
     this.#seeded = true;
     this.#records.forgetOwners();
     for (const c of state.channels) this.#manager.standing(c);
+  }
+
+  /**
+   * Channels by which the caller is in a call, for hanging up: `target` is ringfence's key of the call, a uniqueid or a Call-ID.
+   * [] while the PBX has not told them, or when the call is forgotten.
+   */
+  legsOf(target: string): readonly CallerLeg[] {
+    return this.#calls.legsOf(target);
+  }
+
+  /**
+   * Distinct accounts that live at this address (IPv6: in its /64): registered from there for an hour at least, now or until
+   * less than a day ago; those that stood there before anybody watched count too. Whoever blocks it hits them all.
+   */
+  registrationsFrom(address: string): number {
+    return this.#registrations.livingAt(address);
   }
 
   /** Entries held over all parts, for the memory bound. */

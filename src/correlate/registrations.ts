@@ -1,5 +1,6 @@
 import type { Binding, CallerRegistration, Feed, Millis, Transport } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
+import { Addresses } from './addresses.ts';
 import { stamp, type Context } from './context.ts';
 
 /** Addresses-of-record held; an attacker can add one only by an accepted REGISTER. */
@@ -8,7 +9,6 @@ const MAX_AORS = 65_536;
 const MAX_BINDINGS = 16;
 const TOLD_OTHERS = 8;
 const MAX_REMOVED = 4_096;
-const MAX_SOURCES = 65_536;
 /** The same acceptance told by the other feed arrives within this. */
 const SAME_REGISTER = 2_000;
 
@@ -99,15 +99,15 @@ export class Registrations {
   readonly #removed = new BoundedMap<{ held: readonly Held[]; at: Millis }>(MAX_REMOVED);
   /** account that neither settings nor PBX have told -> the AOR under which its bindings stand */
   readonly #aorOf = new BoundedMap<string>(MAX_AORS);
-  /** source -> when its youngest binding expires, for callers that are no known account */
-  readonly #sources = new BoundedMap<Millis>(MAX_SOURCES);
+  /** who registers from where, for callers that are no known account and for addresses that several share */
+  readonly #addresses = new Addresses();
 
   constructor(context: Context) {
     this.#context = context;
   }
 
   get size(): number {
-    return this.#byAor.size + this.#sources.size;
+    return this.#byAor.size + this.#addresses.size;
   }
 
   /** Bindings of a known account whatever its AOR is spelt like; else the AOR stands for itself. */
@@ -188,7 +188,7 @@ export class Registrations {
     }
     this.#byAor.set(key, [...added.map((x) => x.held), ...stay].slice(0, MAX_BINDINGS));
     for (const { held, previous, told } of added) {
-      if (a.source !== null) this.#sources.set(a.source, held.binding.expiresAt);
+      this.#seenAt(a.source, a.account ?? a.aor, held.binding.expiresAt, at);
       if (told) continue;
       this.#context.emit({
         kind: 'register.accepted',
@@ -273,7 +273,8 @@ export class Registrations {
     const own = contactKey(binding.contact);
     if (before.some((h) => isContact(h, own))) return;
     this.#byAor.set(key, [...before, { binding, listedAs: own, feed: 'ami' as const }].slice(0, MAX_BINDINGS));
-    if (binding.source !== null) this.#sources.set(binding.source, binding.expiresAt);
+    if (binding.source !== null)
+      this.#addresses.registered(binding.source, account ?? aor, 0, binding.expiresAt, this.#context.clock.now);
   }
 
   /**
@@ -286,15 +287,25 @@ export class Registrations {
     const match = held.find((h) => h.binding.source === source) ?? (held.length === 1 ? held[0] : undefined);
     if (match === undefined || (match.binding.source !== null && match.binding.source !== source)) return;
     match.binding = { ...match.binding, source, sourcePort, transport, lastRefresh: at };
-    this.#sources.set(source, match.binding.expiresAt);
+    this.#seenAt(source, account, match.binding.expiresAt, at);
+  }
+
+  /** While what was before is not known, nobody is called new. */
+  #seenAt(source: string | null, account: string, until: Millis, at: Millis): void {
+    if (source === null) return;
+    this.#addresses.registered(source, account, this.#context.historyKnown(at) ? at : 0, until, at);
+  }
+
+  /** Distinct accounts that live at an address: see Addresses.settled. */
+  livingAt(address: string): number {
+    return this.#addresses.settled(address, this.#context.clock.now);
   }
 
   /** Is a caller's address one that the account is registered from? */
   ofCaller(account: string | null, source: string | null, at: Millis): CallerRegistration {
     if (source === null) return 'unknown';
     if (account === null) {
-      const until = this.#sources.peek(source);
-      if (until !== undefined && until > at) return 'this-source';
+      if (this.#addresses.isRegistered(source, at)) return 'this-source';
       return this.#context.historyKnown(at) ? 'none' : 'unknown';
     }
     const live = this.#live(this.#keyOf(account), at);
@@ -307,15 +318,15 @@ export class Registrations {
   snapshot(): unknown {
     return {
       aors: this.#byAor.snapshot((held) => held),
-      sources: this.#sources.snapshot((until) => until),
+      addresses: this.#addresses.snapshot(),
       accounts: this.#aorOf.snapshot((aor) => aor),
     };
   }
 
   restore(snapshot: unknown): void {
-    const s = snapshot as { aors: [string, Held[]][]; sources: [string, Millis][]; accounts: [string, string][] };
+    const s = snapshot as { aors: [string, Held[]][]; addresses: unknown; accounts: [string, string][] };
     this.#byAor.restore(s.aors, (held) => held.map((h) => ({ ...h })));
-    this.#sources.restore(s.sources, (until) => until);
+    this.#addresses.restore(s.addresses);
     this.#aorOf.restore(s.accounts, (aor) => aor);
   }
 }

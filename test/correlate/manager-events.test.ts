@@ -299,6 +299,66 @@ describe('correlate: AMI events', () => {
   });
 });
 
+describe('correlate: the channels of a call', () => {
+  const named = (uniqueid: string, callId: string): Header[] =>
+    about('DialBegin', uniqueid, ['ChanVariable', `RINGFENCE_CALLID=${callId}`]);
+  const cases: [string, (w: Watch) => void, string, { uniqueid: string; dialled: string | null }[]][] = [
+    ['a call that nobody knows', () => undefined, 'c1', []],
+    [
+      'a call whose channel has not been told yet',
+      (w) => w.play(new Station('203.0.113.5').call(T, '1001', '00371670', { callId: 'c1' })),
+      'c1',
+      [],
+    ],
+    [
+      'by its key once the channel is known',
+      (w) => {
+        w.play(new Station('203.0.113.5').call(T, '1001', '00371670', { callId: 'c1' }));
+        w.ami(T + 201, ...success('1001', '203.0.113.5', 'c1'));
+        w.ami(T + 202, ...channel('1001', '00371670', '1.1'));
+      },
+      'c1',
+      [{ uniqueid: '1.1', dialled: '00371670' }],
+    ],
+    [
+      'by its uniqueid; the called leg is not the caller',
+      (w) => {
+        w.ami(T, ...channel('1001', '00371670', '1.1'));
+        w.ami(T + 1, ...channel('carrier', 's', '1.2', '1.1'));
+      },
+      '1.1',
+      [{ uniqueid: '1.1', dialled: '00371670' }],
+    ],
+    [
+      'by a Call-ID that AMI told later',
+      (w) => {
+        w.ami(T, ...channel('1001', '00371670', '1.1'));
+        w.ami(T + 5, ...named('1.1', 'c1'));
+      },
+      'c1',
+      [{ uniqueid: '1.1', dialled: '00371670' }],
+    ],
+    [
+      'all the calls of one who gives them one Call-ID',
+      (w) => {
+        w.play(new Station('203.0.113.5').call(T, '1001', '00371670', { callId: 'c1' }));
+        for (const n of [1, 2, 3]) {
+          w.ami(T + n * 5_000, ...channel('1001', `0037167${n}`, `1.${n}`));
+          w.ami(T + n * 5_000 + 5, ...named(`1.${n}`, 'c1'));
+        }
+      },
+      'c1',
+      [1, 2, 3].map((n) => ({ uniqueid: `1.${n}`, dialled: `0037167${n}` })),
+    ],
+  ];
+  for (const [sentence, play, target, expected] of cases)
+    it(sentence, () => {
+      const w = pbx();
+      play(w);
+      assert.deepEqual(w.correlator.legsOf(target), expected);
+    });
+});
+
 describe('correlate: call records', () => {
   const record = {
     accountcode: '',
