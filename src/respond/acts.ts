@@ -6,6 +6,7 @@ import { expireContacts } from '../pbx/contacts.ts';
 import { hangUp, isUniqueid, runningChannels } from '../pbx/hangup.ts';
 import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
+import { allowedBy } from './safeguards.ts';
 import { MINUTE, SECOND } from '../time.ts';
 
 /** Acts: what is done once, as opposed to what stands. */
@@ -17,18 +18,24 @@ export interface CallLeg {
   readonly uniqueid: string;
   /** what was dialled; null: not known */
   readonly dialled: string | null;
+  /** who placed it; null or absent: not known */
+  readonly account?: string | null;
 }
 
 /** Which contacts of the account are meant: those with one of these URIs, or from one of these addresses. */
 export interface ActDetail {
   readonly contacts: readonly string[];
   readonly sources: readonly string[];
+  /** the account that the evidence is about, where it is about one: nothing is done because of one that is allowed */
+  readonly account?: string | null;
 }
 
 export interface ActsOptions {
   readonly ami: () => AmiSession | null;
   readonly site: () => Site;
   readonly emergency: () => ReadonlySet<string>;
+  /** until when a person has allowed an account; null: nobody did */
+  readonly allowed: (account: string) => Millis | null;
   /** the channels of a call by ringfence's key of it; [] while they are not known */
   readonly calls: (target: string) => readonly CallLeg[];
   /** an act has another state: keep it */
@@ -151,8 +158,10 @@ export class Acts {
       throw new Refusal('unknown-call', `call ${row.value} has no channel that is known: it cannot be hung up`);
     }
     const running = legs.some(({ dialled }) => dialled === null) ? await runningChannels(session) : null;
-    for (const { uniqueid, dialled } of legs) {
+    for (const { uniqueid, dialled, account } of legs) {
       if (dialled === null && running?.has(uniqueid) === false) continue; // ended meanwhile
+      const until = account == null ? null : this.#options.allowed(account);
+      if (until !== null) throw new Refusal('allowed', allowedBy(account ?? '', until).reason);
       this.#checkNumber(uniqueid, dialled ?? running?.get(uniqueid) ?? '');
       await hangUp(session, uniqueid);
     }

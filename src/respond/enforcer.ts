@@ -30,6 +30,11 @@ export interface Enforcer {
   decide(decisions: readonly Decision[], detail?: Partial<ActDetail>): void;
   /** A decision by hand. `until` null is 24 hours. */
   block(kind: Kind, value: string, until: Millis | null, why: string): BlockResult;
+  /**
+   * "My boss travels": until then no rule blocks or hangs up this account's calls, and the office lock does not hold for it.
+   * What rules have put up on the account is lifted. Only a person says so.
+   */
+  allow(account: string, until: Millis, why: string): AllowResult;
   /** Takes back by hand: a decision, all that is claimed of an entry, or everything that refuses. @returns what was taken back */
   unblock(what: Unblock): readonly { readonly kind: Kind; readonly value: string }[];
   /** The settings' own: all entries of this kind that the settings want, in place of those of the last call. */
@@ -38,6 +43,8 @@ export interface Enforcer {
   standing(): Standing;
   /** Does this entry stand, proved at every target that holds such entries? */
   isDone(kind: Kind, value: string): boolean;
+  /** Do all targets hold what they should, nothing waiting and nothing on its way? */
+  agrees(): boolean;
   /** AMI is up: what stands there is read and put right. */
   loggedIn(session: AmiSession): void;
   /** Channels of calls became known: hang-ups that waited for them go on. */
@@ -63,6 +70,10 @@ export type Unblock =
 export type BlockResult =
   | { readonly ok: true; readonly id: string; readonly until: Millis | null }
   | { readonly ok: false; readonly code: RefusalCode; readonly reason: string };
+
+export type AllowResult =
+  | (BlockResult & { readonly ok: true; readonly lifted: readonly { readonly kind: Kind; readonly value: string }[] })
+  | (BlockResult & { readonly ok: false });
 
 export interface StandingEntry {
   readonly kind: Kind;

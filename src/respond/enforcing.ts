@@ -15,6 +15,7 @@ import {
   type Kind,
 } from './enforcement.ts';
 import type {
+  AllowResult,
   BlockResult,
   Enforcer,
   EnforcerHealth,
@@ -27,7 +28,7 @@ import { deterministicId } from './ids.ts';
 import { Ledger, newRow } from './ledger.ts';
 import { makeLoops } from './loops.ts';
 import type { TargetLoop } from './reconcile.ts';
-import { check, type Checked } from './safeguards.ts';
+import { allowedBy, check, type Checked } from './safeguards.ts';
 import { Spending } from './spending.ts';
 
 const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
@@ -63,6 +64,7 @@ export class Enforcing implements Enforcer {
       ami: options.ami,
       site: () => this.#site,
       emergency: () => this.#emergency,
+      allowed: (account) => this.#allowed(account),
       calls: options.calls ?? (() => []),
       changed: (row, tookMs) => this.#actChanged(row, tookMs),
       log: options.log,
@@ -105,12 +107,16 @@ export class Enforcing implements Enforcer {
       // what a person took back stays back, however often it is judged again
       if (this.#ledger.stateOf(decision.id) === 'undone') continue;
       const kind = KIND_OF[decision.action];
-      if (kind !== undefined) this.#decideBlock(kind, decision, since);
+      const account = detail.account ?? (kind === undefined && decision.action !== 'hang-up' ? decision.target : null);
+      const allowed = account === null ? null : this.#allowed(account);
+      if (account !== null && allowed !== null) this.#refuse(decision, kind, allowedBy(account, allowed));
+      else if (kind !== undefined) this.#decideBlock(kind, decision, since);
       else this.#decideAct(decision, detail, since);
     }
   }
 
-  #decideBlock(kind: Kind, { id, target, until, at, why }: Decision, since: number): void {
+  #decideBlock(kind: Kind, decision: Decision, since: number): void {
+    const { id, target, until, at, why } = decision;
     const claim: Claim = { id, until, since: at, by: 'rule', why };
     const checked = this.#check(kind, target, claim);
     const spent = checked.ok ? this.#spending.take(this.#desired, kind, checked.value) : checked;
@@ -119,11 +125,19 @@ export class Enforcing implements Enforcer {
       return;
     }
     const refused = spent ?? checked;
-    if (refused.ok) return;
+    if (!refused.ok) this.#refuse(decision, kind, refused);
+  }
+
+  #refuse(
+    { id, action, target, until, at, why }: Decision,
+    kind: Kind | undefined,
+    refused: Checked & { ok: false },
+  ): void {
     this.#options.counters.add(`enforce.refused.${refused.code}`);
-    this.#options.log.warn({ kind, target, code: refused.code }, `not done: ${refused.reason}`);
+    this.#options.log.warn({ action, target, code: refused.code }, `not done: ${refused.reason}`);
     const state = refused.code === 'over' ? 'expired' : 'failed';
-    this.#ledger.put({ ...newRow(kind, target, claim), state, code: refused.code });
+    const row = newRow(kind ?? action, target, { id, until, since: at, by: 'rule', why });
+    this.#ledger.put({ ...row, state, code: refused.code });
     this.#ledger.setState(id, state);
   }
 
@@ -179,11 +193,40 @@ export class Enforcing implements Enforcer {
     return { ok: true, id, until: checked.until };
   }
 
+  allow(account: string, until: Millis, why: string): AllowResult {
+    const started = performance.now();
+    const now = this.#options.now();
+    const id = deterministicId('hand', 'allow', account, String(now), String(this.#count++));
+    const claim: Claim = { id, until, since: now, by: 'hand', why };
+    const checked = this.#check('allow', account, claim);
+    if (!checked.ok) return checked;
+    const before = this.#desired.get('allow', checked.value)?.claims ?? [];
+    // one claim on two entries: what no target holds and rules ask for, and the exemption from the office lock
+    for (const kind of ['allow', 'exempt'] as const)
+      this.#stand(kind, checked.value, { ...claim, until: checked.until }, started);
+    for (const { id: older } of before)
+      for (const change of this.#desired.undo(older)) this.#moved(change, 'undone', started);
+    const lifted = (['account', 'international'] as const).flatMap(
+      (kind) => this.#desired.clear(kind, checked.value, ({ by }) => by === 'rule') ?? [],
+    );
+    for (const change of lifted) this.#moved(change, 'undone', started);
+    return { ok: true, id, until: checked.until, lifted: lifted.map(({ kind, value }) => ({ kind, value })) };
+  }
+
+  /** Until when a person has allowed this account. */
+  #allowed(account: string): Millis | null {
+    const entry = this.#desired.get('allow', account);
+    return entry?.until != null && entry.until > this.#options.now() ? entry.until : null;
+  }
+
   unblock(what: Unblock): { kind: Kind; value: string }[] {
     const started = performance.now();
     const which = (claim: Claim): boolean => !('by' in what) || claim.by === what.by;
     let changes: EntryChange[];
     if ('id' in what) changes = this.#desired.undo(what.id);
+    // with its exemption from the office lock
+    else if ('kind' in what && what.kind === 'allow')
+      changes = (this.#desired.get('allow', what.value)?.claims ?? []).flatMap(({ id }) => this.#desired.undo(id));
     // emergency numbers are the settings' alone
     else if ('kind' in what)
       changes = what.kind === 'emergency' ? [] : [this.#desired.clear(what.kind, what.value) ?? []].flat();
@@ -234,6 +277,10 @@ export class Enforcing implements Enforcer {
     return { entries, foreign };
   }
 
+  agrees(): boolean {
+    return this.#loops.every((loop) => loop.isSettled);
+  }
+
   isDone(kind: Kind, value: string): boolean {
     return this.#desired.get(kind, value) !== undefined && this.#holds(kind, value);
   }
@@ -262,7 +309,7 @@ export class Enforcing implements Enforcer {
     for (const { kind, value, claims } of [...this.#desired.entries()])
       for (const claim of claims) {
         const checked = this.#check(kind, value, claim);
-        if (checked.ok || checked.code === 'over') continue;
+        if (checked.ok || checked.code === 'over' || checked.code === 'unknown-account') continue;
         this.#options.log.warn({ kind, value, code: checked.code }, `taken down: ${checked.reason}`);
         const change = this.#desired.clear(kind, value, ({ id }) => id === claim.id);
         if (change !== null) this.#moved(change, 'undone', started);
@@ -303,6 +350,7 @@ export class Enforcing implements Enforcer {
       by,
       emergency: this.#emergency,
       proxies: this.#proxies,
+      allowed: (account) => this.#allowed(account),
       ...(registrations === undefined ? {} : { registrations }),
     });
   }
@@ -311,7 +359,8 @@ export class Enforcing implements Enforcer {
   #stand(kind: Kind, value: string, claim: Claim, since: number, row?: Enforcement): void {
     if (row !== undefined) {
       const checked = this.#check(kind, value, claim);
-      if (!checked.ok) {
+      // the PBX tells its accounts after the login only: this one was known when it was blocked
+      if (!checked.ok && checked.code !== 'unknown-account') {
         this.#options.log.warn({ kind, value, code: checked.code }, `not taken up again: ${checked.reason}`);
         this.#disown(kind, value, claim.until);
         this.#ledger.put({ ...row, state: 'failed', code: checked.code });

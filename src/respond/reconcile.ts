@@ -2,7 +2,7 @@ import { messageOf, PeerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Millis } from '../model.ts';
 import { SECOND } from '../time.ts';
-import { Contest, diff, entryOf, type Foreign, type Kind } from './enforcement.ts';
+import { Contest, diff, entryOf, refuses, type Foreign, type Kind } from './enforcement.ts';
 import { Latencies } from './latencies.ts';
 import type { Layout } from './layout.ts';
 import type { RowChange, RowOutcome, Target } from './targets/target.ts';
@@ -335,7 +335,7 @@ export class TargetLoop {
       standing,
       (key, value) => {
         const verdict = this.layout.judge(key, value, now);
-        return sweep && verdict === 'foreign' ? 'ours' : verdict;
+        return sweep && verdict === 'foreign' && refuses(key) ? 'ours' : verdict;
       },
       (key) => touched.has(key),
     );

@@ -18,6 +18,7 @@ export type RefusalCode =
   | 'not-an-account'
   | 'unknown-account'
   | 'trunk'
+  | 'allowed'
   | 'not-a-value'
   | 'no-end'
   | 'over'
@@ -48,6 +49,8 @@ export interface Checking {
   readonly emergency: ReadonlySet<string>;
   /** proxies that speak for many, beside what the settings name (a Kamailio in front) */
   readonly proxies: ReadonlySet<string>;
+  /** until when no rule may act on an account, for a person said so; null: nobody did */
+  readonly allowed?: (account: string) => Millis | null;
   /** healthy registrations behind an address, where that is known */
   readonly registrations?: (address: string) => number;
 }
@@ -72,6 +75,7 @@ const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checke
   number: checkNumber,
   account: checkAccount,
   international: checkAccount,
+  allow: checkAccount,
   // who may call abroad though the office is locked; with a plus, where everybody may call
   exempt: (value) =>
     ENDPOINT.test(value) || DESTINATION.test(value)
@@ -117,12 +121,20 @@ function checkNumber(value: string, { site, emergency }: Checking): Checked {
   return found(digits);
 }
 
-function checkAccount(value: string, { site, by }: Checking): Checked {
+/** Why no rule may act on what concerns this account. */
+export const allowedBy = (account: string, until: Millis): Checked & { ok: false } => ({
+  ok: false,
+  code: 'allowed',
+  reason: `a person allowed ${account} until ${new Date(until).toISOString()}: no rule acts on it (ringfence unblock allow ${account} ends that)`,
+});
+
+function checkAccount(value: string, { site, by, allowed }: Checking): Checked {
   if (!ENDPOINT.test(value)) return no('not-an-account', `"${value}" is no endpoint of the PBX`);
   if (site.networks.isTrunk(value)) return no('trunk', `${value} is a trunk: blocking it would silence everybody`);
   if (by === 'rule' && !site.accounts.mapped(value))
     return no('unknown-account', `the PBX is not known to have an endpoint ${value}`);
-  return found(value);
+  const until = by === 'rule' ? (allowed?.(value) ?? null) : null;
+  return until === null ? found(value) : allowedBy(value, until);
 }
 
 export interface BudgetLimits {
