@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'peer-timeout'
   | 'peer-closed'
   | 'peer-protocol'
+  | 'refused'
   | 'usage';
 
 /** An error that a person can act on: the message says what, where and what to do. Anything else is a bug and crashes. */

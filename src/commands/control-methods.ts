@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { DAY } from '../time.ts';
+
+/** What a person may block by hand. */
+export const BLOCKABLE = ['account', 'international', 'number', 'address'] as const;
+export type Blockable = (typeof BLOCKABLE)[number];
+
+/** What a person may take back. */
+export const UNBLOCKABLE = [...BLOCKABLE, 'allow', 'lock', 'secret'] as const;
+export type Unblockable = (typeof UNBLOCKABLE)[number];
+
+const value = z.string().min(1).max(200);
+const why = z.string().max(500).default('');
+/** milliseconds; none longer than thirty days is granted */
+const lasts = z
+  .int()
+  .min(1_000)
+  .max(3650 * DAY);
+
+/** What the control socket understands, and the parameters of each. */
+export const methods = {
+  block: z.strictObject({ kind: z.enum(BLOCKABLE), value, lasts: lasts.nullable().default(null), why }),
+  unblock: z.union([
+    z.strictObject({ id: z.string().min(4).max(64), why }),
+    z.strictObject({ kind: z.enum(UNBLOCKABLE), value, why }),
+    z.strictObject({ all: z.literal(true), why }),
+  ]),
+  blocks: z.strictObject({}),
+  allow: z.strictObject({ account: value, lasts, why }),
+  status: z.strictObject({}),
+  reload: z.strictObject({}),
+} as const;
+
+export type Method = keyof typeof methods;
+export type MethodParams = { readonly [M in Method]: z.output<(typeof methods)[M]> };
