@@ -6,6 +6,7 @@ import { cdrOptions, hepOptions } from './collect/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
 import { amiOptions } from './pbx/options.ts';
+import { respondOptions, unknownNames, type UnknownName } from './respond/options.ts';
 import { siteSettings } from './site/options.ts';
 import { storeOptions } from './store/options.ts';
 
@@ -43,12 +44,15 @@ export const settingsSchema = z.strictObject({
   store: storeOptions.prefault({}),
   console: consoleOptions.prefault({}),
   detect: z.strictObject(detectorParameters).prefault({}),
+  respond: respondOptions
+    .prefault({})
+    .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['respond', 'notify', 'audit', 'gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
+export const LATER = ['notify', 'audit', 'gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
 
 /** Settings as they stand, and where they came from. */
 export interface Config {
@@ -188,6 +192,13 @@ export function machineSite(): { timezone: string; country: string } {
   return { timezone, country: machineCountry(timezone) };
 }
 
+/** A name in [respond] that nothing has, with the nearest that there is. */
+function unknownProblem({ path, name, what, known }: UnknownName): ConfigProblem {
+  const near = nearest(name, known);
+  const there = known.length === 0 ? 'there is none' : `there are: ${known.join(', ')}`;
+  return { path, message: `no ${what} "${name}"`, help: near === null ? there : `did you mean ${near}?` };
+}
+
 /**
  * Checks a settings tree and fills in the defaults.
  * @throws ConfigError with every problem found
@@ -195,6 +206,9 @@ export function machineSite(): { timezone: string; country: string } {
 export function checkSettings(tree: unknown, file: string): Settings {
   const checked = settingsSchema.safeParse(tree);
   if (!checked.success) throw new ConfigError(file, problemsOf(checked.error));
+  const { respond, groups } = checked.data;
+  const unknown = unknownNames(respond, { detectors: Object.keys(detectorParameters), groups: Object.keys(groups) });
+  if (unknown.length > 0) throw new ConfigError(file, unknown.map(unknownProblem));
   return checked.data;
 }
 

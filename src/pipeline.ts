@@ -10,7 +10,8 @@ import { detectors } from './detect/index.ts';
 import type { Event, EventKind, Millis } from './model.ts';
 import { toEvidence } from './respond/ids.ts';
 import { Incidents, INCIDENTS_VERSION, type Change, type IncidentsSnapshot } from './respond/incidents.ts';
-import { decide } from './respond/policy.ts';
+import { Policy } from './respond/policy.ts';
+import type { RepeatsSnapshot } from './respond/repeats.ts';
 import type { Site } from './site/site.ts';
 import { MINUTE, SECOND, Zone } from './time.ts';
 import type { AmiMessage } from './wire/ami.ts';
@@ -20,7 +21,10 @@ export interface PipelineOptions {
   /** true: what was before the start is unknown and `at` is arrival; false: recordings, on their own clock */
   readonly live: boolean;
   readonly detect: Settings['detect'];
+  readonly respond: Settings['respond'];
   readonly site: Site;
+  /** may what is decided be done? Decisions are then `pending`, else (the default) `observed` */
+  readonly enforce?: boolean;
   /** take call records from AMI events too: where no Master.csv is followed, else each would be judged twice */
   readonly amiRecords: boolean;
   /** what a piece of evidence changed, each once */
@@ -44,6 +48,7 @@ type Handlers = Partial<Record<EventKind, ((event: Event) => void)[]>>;
 export class Pipeline {
   readonly correlator: Correlator;
   readonly incidents: Incidents;
+  readonly policy: Policy;
   readonly #detectors: ReadonlyMap<string, Detector>;
   readonly #amiRecords: { readonly zone: Zone } | null;
   #ticked = 0;
@@ -53,6 +58,7 @@ export class Pipeline {
     const { site, changed, watch } = options;
     this.#amiRecords = options.amiRecords ? { zone: new Zone(site.timezone) } : null;
     this.incidents = new Incidents(site.networks);
+    this.policy = new Policy({ respond: options.respond, site, enforce: options.enforce === true });
     const running = new Map<string, Detector>();
     const handlers: Handlers = {};
     const parameters: Readonly<Record<string, unknown>> = options.detect;
@@ -61,8 +67,8 @@ export class Pipeline {
       running.set(definition.name, detector);
       const handle = (event: Event): void => {
         for (const draft of detector.on(event)) {
-          const change = this.incidents.add(toEvidence(definition.name, draft), (incident, evidence) =>
-            decide(incident, evidence, site),
+          const change = this.incidents.add(toEvidence(definition.name, draft), (incident, evidence, raisedBy) =>
+            this.policy.decide(incident, evidence, raisedBy),
           );
           if (change !== null) changed(change);
         }
@@ -107,7 +113,7 @@ export class Pipeline {
 
   /** Entries held by all parts, by name. */
   sizes(): Record<string, number> {
-    const sizes: Record<string, number> = { correlate: this.correlator.size() };
+    const sizes: Record<string, number> = { correlate: this.correlator.size(), respond: this.policy.size() };
     for (const [name, detector] of this.#detectors) sizes[name] = detector.size();
     return sizes;
   }
@@ -117,6 +123,7 @@ export class Pipeline {
     return [
       named('correlate', this.correlator.snapshot()),
       named('incidents', this.incidents.snapshot()),
+      named('respond', this.policy.snapshot()),
       ...[...this.#detectors].map(([name, detector]) => named(`detect.${name}`, detector.snapshot())),
     ];
   }
@@ -131,6 +138,7 @@ export class Pipeline {
     };
     part('correlate', (state) => this.correlator.restore(state));
     part('incidents', (state) => this.incidents.restore(state as IncidentsSnapshot));
+    part('respond', (state) => this.policy.restore(state as RepeatsSnapshot));
     for (const [name, detector] of this.#detectors) part(`detect.${name}`, (state) => detector.restore(state));
     return whole;
   }

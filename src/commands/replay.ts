@@ -30,6 +30,7 @@ export default async function replay(
   const pipeline = new Pipeline({
     live: false,
     detect: settings.detect,
+    respond: settings.respond,
     site,
     amiRecords: !files.some(isRecordFile),
     changed,

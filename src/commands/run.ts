@@ -114,7 +114,15 @@ class Daemon {
     const watch = ({ kind }: Event): void => {
       if (kind !== 'tick') this.#recorder.touched();
     };
-    return new Pipeline({ live: true, detect: settings.detect, site, amiRecords, changed, watch });
+    return new Pipeline({
+      live: true,
+      detect: settings.detect,
+      respond: settings.respond,
+      site,
+      amiRecords,
+      changed,
+      watch,
+    });
   }
 
   async start(secrets: ReturnType<typeof readSecrets>): Promise<void> {

@@ -52,6 +52,7 @@ export default function scan(_args: readonly string[], options: ScanOptions & Gl
     const pipeline = new Pipeline({
       live: false,
       detect: settings.detect,
+      respond: settings.respond,
       site,
       amiRecords: false,
       changed: (change) => {

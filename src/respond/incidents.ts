@@ -2,7 +2,6 @@ import {
   severityRank,
   type Alert,
   type Decision,
-  type DecisionState,
   type Evidence,
   type Incident,
   type Millis,
@@ -36,13 +35,11 @@ export interface IncidentsOptions {
   readonly idle?: Millis;
   /** most stories open at once; the longest untouched are closed for new ones; default 4096 */
   readonly capacity?: number;
-  /** state of new decisions: `observed` (default: nothing is done) or `pending` (enforce) */
-  readonly decisions?: Extract<DecisionState, 'observed' | 'pending'>;
   readonly words?: Words;
 }
 
-/** Asked with the incident as it stands with the evidence in it. */
-export type DecisionsFor = (incident: Incident, evidence: Evidence) => readonly Proposal[];
+/** Asked with the incident as it stands with the evidence in it, and the rules (raising.ts) that made it graver. */
+export type DecisionsFor = (incident: Incident, evidence: Evidence, raisedBy: readonly string[]) => readonly Proposal[];
 
 /** What one piece of evidence changed: all of it belongs into one commit. */
 export interface Change {
@@ -51,7 +48,7 @@ export interface Change {
   readonly evidence: Evidence;
   /** one line when the incident opened or its severity rose, else none */
   readonly alerts: readonly Alert[];
-  /** new ones, and known ones that now end later */
+  /** new ones, known ones that now end later, and observed ones that are now to be done */
   readonly decisions: readonly Decision[];
   /** other incidents that this evidence showed to be the same story, in the order in which they were folded */
   readonly merged: readonly { readonly younger: string; readonly elder: string }[];
@@ -76,7 +73,6 @@ export const INCIDENTS_VERSION = 1;
 export class Incidents {
   readonly #networks: Networks;
   readonly #idle: Millis;
-  readonly #state: DecisionState;
   readonly #words: Words;
   readonly #stories: BoundedMap<Story>;
   /** join key -> story */
@@ -90,7 +86,6 @@ export class Incidents {
     const capacity = options.capacity ?? 4096;
     this.#networks = networks;
     this.#idle = options.idle ?? 6 * HOUR;
-    this.#state = options.decisions ?? 'observed';
     this.#words = options.words ?? en;
     this.#stories = new BoundedMap(capacity);
     this.#keys = new BoundedMap(8 * capacity);
@@ -129,7 +124,7 @@ export class Incidents {
       if (keys.includes(key) || !this.#keys.has(key)) this.#keys.set(key, story.id);
 
     const incident = this.#incident(story);
-    const decisions = this.#decide(story, evidence, decisionsFor(incident, evidence));
+    const decisions = this.#decide(story, evidence, decisionsFor(incident, evidence, [...story.raisedBy]));
     const rose = severityRank(story.severity) > before;
     return {
       incident,
@@ -201,13 +196,16 @@ export class Incidents {
   #decide(story: Story, evidence: Evidence, proposals: readonly Proposal[]): Decision[] {
     const decisions: Decision[] = [];
     for (const proposal of proposals) {
-      if (proposal.action === 'none') continue;
+      const { action, target, until, why, state } = proposal;
       const decision = decideOnce(story, {
-        ...proposal,
-        id: deterministicId('decision', story.id, proposal.action, proposal.target),
+        id: deterministicId('decision', story.id, action, target),
         incident: story.id,
         at: evidence.at,
-        state: this.#state,
+        action,
+        target,
+        state,
+        until,
+        why,
       });
       if (decision !== null) decisions.push(decision);
     }

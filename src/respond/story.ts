@@ -233,8 +233,9 @@ export function fold(elder: Story, younger: Story): void {
 }
 
 /**
- * Keeps one decision per action and target, the one that stands longest.
- * @returns the decision if it is new or now ends later, else null
+ * Keeps one decision per action and target, the one that stands longest. What was only observed becomes pending when the
+ * mode has changed meanwhile; what was pending is not made longer by what is only observed.
+ * @returns the decision if it is new, now ends later, or is now to be done; else null
  */
 export function decideOnce(story: Story, decision: Decision): Decision | null {
   const key = decisionKey(decision);
@@ -244,8 +245,12 @@ export function decideOnce(story: Story, decision: Decision): Decision | null {
     story.decisions.set(key, decision);
     return decision;
   }
-  if (known.until === null || decision.until === null || decision.until <= known.until) return null;
-  const longer = { ...known, until: decision.until, why: decision.why };
+  const acts = known.state === 'observed' && decision.state !== 'observed';
+  if (!acts && known.state !== decision.state) return null;
+  const later = known.until !== null && decision.until !== null && decision.until > known.until;
+  if (!acts && !later) return null;
+  const { state, why, until } = decision;
+  const longer = { ...known, state, why, until };
   story.decisions.set(key, longer);
   return longer;
 }

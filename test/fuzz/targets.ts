@@ -101,6 +101,7 @@ export class Judge {
     return new Pipeline({
       live: true,
       detect: this.#settings.detect,
+      respond: this.#settings.respond,
       site: this.#site,
       amiRecords: true,
       changed: (change) => this.#say(change),

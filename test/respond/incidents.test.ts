@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Evidence, Severity } from '../../src/model.ts';
 import { toEvidence } from '../../src/respond/ids.ts';
 import { Incidents, type Change, type IncidentsSnapshot } from '../../src/respond/incidents.ts';
+import type { Proposal } from '../../src/respond/policy.ts';
 import { createSite, siteDefaults, type Networks } from '../../src/site/index.ts';
 import { evidence, T0 } from '../support/evidence.ts';
 
@@ -366,8 +367,8 @@ describe('incidents', () => {
   it('decides once per action and target, and prolongs', () => {
     const incidents = new Incidents(NETWORKS);
     const propose =
-      (until: number | null, target = '1') =>
-      () => [{ action: 'block-international' as const, target, until, why: 'w' }];
+      (until: number | null, target = '1', state: Proposal['state'] = 'observed') =>
+      (): Proposal[] => [{ action: 'block-international', target, until, why: 'w', state }];
     const first = incidents.add(see('x', 'high', '1'), propose(T0 + HOUR))!;
     const [decided] = first.decisions;
     assert.deepEqual(decided, {
@@ -387,9 +388,85 @@ describe('incidents', () => {
     const longer = incidents.add(see('x', 'high', '1', [], 2), propose(T0 + 2 * HOUR))!.decisions;
     assert.deepEqual(longer, [{ ...decided, until: T0 + 2 * HOUR }]);
     assert.equal(incidents.add(see('x', 'high', '1', [], 3), propose(null, '2'))!.decisions.length, 1);
-    const enforcing = new Incidents(NETWORKS, { decisions: 'pending' });
-    assert.equal(enforcing.add(see('x', 'high', '1'), propose(null))!.decisions[0]?.state, 'pending');
+    assert.equal(
+      incidents.add(see('x', 'high', '1', [], 4), propose(null, '3', 'pending'))!.decisions[0]?.state,
+      'pending',
+    );
   });
+
+  type Step = readonly [state: Proposal['state'], hours: number | null];
+  const STATES: [string, Step[], (string | null)[]][] = [
+    [
+      'observed twice',
+      [
+        ['observed', 1],
+        ['observed', 1],
+      ],
+      ['observed 1', null],
+    ],
+    [
+      'observed, then later',
+      [
+        ['observed', 1],
+        ['observed', 2],
+      ],
+      ['observed 1', 'observed 2'],
+    ],
+    [
+      'observed, then to be done',
+      [
+        ['observed', 2],
+        ['pending', 1],
+      ],
+      ['observed 2', 'pending 1'],
+    ],
+    [
+      'an act observed, then to be done, then again',
+      [
+        ['observed', null],
+        ['pending', null],
+        ['pending', null],
+      ],
+      ['observed', 'pending', null],
+    ],
+    [
+      'to be done, then longer',
+      [
+        ['pending', 1],
+        ['pending', 2],
+      ],
+      ['pending 1', 'pending 2'],
+    ],
+    [
+      'to be done, then only observed',
+      [
+        ['pending', 1],
+        ['observed', 2],
+      ],
+      ['pending 1', null],
+    ],
+    [
+      'and then to be done again',
+      [
+        ['pending', 1],
+        ['observed', 3],
+        ['pending', 2],
+      ],
+      ['pending 1', null, 'pending 2'],
+    ],
+  ];
+  for (const [sentence, steps, expected] of STATES)
+    it(`a decision ${sentence}: ${expected.map((e) => e ?? 'nothing new').join(', ')}`, () => {
+      const incidents = new Incidents(NETWORKS);
+      const told = steps.map(([state, hours]) => {
+        const until = hours === null ? null : T0 + hours * HOUR;
+        const propose = (): Proposal[] => [{ action: 'block-account', target: '1', until, why: 'w', state }];
+        const [decision] = incidents.add(see('x', 'high', '1'), propose)!.decisions;
+        if (decision === undefined) return null;
+        return decision.until === null ? decision.state : `${decision.state} ${(decision.until - T0) / HOUR}`;
+      });
+      assert.deepEqual(told, expected);
+    });
 
   /** A night of many stories, with merges. */
   const night = (): Evidence[] =>
@@ -449,7 +526,7 @@ describe('incidents', () => {
           accounts: [`a${i}`],
           loss: { amount: 1, currency: 'EUR', estimated: true },
         }),
-        () => [{ action: 'hang-up', target: `c${i}`, until: null, why: 'w' }],
+        () => [{ action: 'hang-up', target: `c${i}`, until: null, why: 'w', state: 'observed' }],
       );
     const [story, ...others] = incidents.snapshot().stories;
     assert.equal(others.length, 0);

@@ -51,7 +51,13 @@ listen = "127.0.0.1:8089"           # "" = no console
 [detect.out-of-hours-calls]         # a detector's parameters, by its name
 window = "12h"
 [respond]
-rules = ["x"]
+defaults = true                     # the shipped rules follow those below
+[[respond.rules]]
+detector = "scan"
+do = ["block-address"]
+for = "3d"
+[respond.observe]
+accounts = ["2001"]                 # never acted upon
 [notify.mail]
 to = ["admin@example.net"]
 [notify.webhook]

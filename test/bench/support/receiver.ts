@@ -47,6 +47,7 @@ async function pipeline(): Promise<void> {
   const { correlator } = new Pipeline({
     live: true,
     detect: settings.detect,
+    respond: settings.respond,
     site: site.value,
     amiRecords: false,
     changed: () => {

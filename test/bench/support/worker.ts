@@ -42,7 +42,14 @@ function siteOf(): ConstructorParameters<typeof Correlator>[0] {
 }
 
 const pipelineOf = (live: boolean): InstanceType<typeof Pipeline> =>
-  new Pipeline({ live, detect: settings.detect, site: siteOf(), amiRecords: false, changed: () => undefined });
+  new Pipeline({
+    live,
+    detect: settings.detect,
+    respond: settings.respond,
+    site: siteOf(),
+    amiRecords: false,
+    changed: () => undefined,
+  });
 
 async function split(): Promise<number> {
   let rows = 0;

@@ -1,0 +1,150 @@
+import type { Evidence } from '../model.ts';
+import type { DialledNumber, Site } from '../site/site.ts';
+import type { ActDetail } from './acts.ts';
+import type { Response } from './options.ts';
+import { isShared } from './story.ts';
+
+/** Somebody whom a rule would act on and who is spared, and why. */
+export interface Spared {
+  readonly target: string;
+  readonly reason: string;
+}
+
+/** Whom an action aims at. */
+export interface Aim {
+  readonly targets: readonly string[];
+  readonly spared: readonly Spared[];
+}
+
+/** Most targets of one action and one piece of evidence. */
+const TARGETS = 50;
+
+/** The numbers that evidence names in its facts, as dialled or E.164. */
+export function numbersOf(evidence: Evidence): readonly string[] {
+  const value = evidence.facts['numbers'];
+  const named: readonly string[] = Array.isArray(value) ? (value as readonly string[]) : [];
+  return evidence.subject.type === 'number' ? [evidence.subject.value, ...named] : named;
+}
+
+/** What a number in evidence may mean: E.164 digits without +, else what was dialled. Blocking must be safe in both. */
+export const readings = (text: string, site: Site): DialledNumber[] =>
+  (/^[1-9]\d{6,14}$/.test(text) ? [`+${text}`, text] : [text]).map((number) => site.number(number));
+
+/** The account that evidence is about; null: none, or several of which none can be said to be the one that was misused. */
+export function accountOf({ subject, accounts }: Evidence): string | null {
+  if (subject.type === 'account') return subject.value;
+  return accounts.length === 1 ? (accounts[0] ?? null) : null;
+}
+
+const nobody: Aim = { targets: [], spared: [] };
+const spare = (target: string, reason: string): Aim => ({ targets: [], spared: [{ target, reason }] });
+
+const AIMS: Readonly<
+  Record<'calls' | 'account' | 'contact' | 'sources' | 'numbers', (e: Evidence, site: Site) => Aim>
+> = {
+  calls: (evidence, site) => {
+    const calls = evidence.callKeys.length > 0 ? evidence.callKeys : evidence.calls;
+    const emergency = numbersOf(evidence).find((number) => readings(number, site).some((n) => !n.blockable));
+    // Which call went where is not told: with an emergency call among them none is hung up.
+    if (calls.length > 0 && emergency !== undefined)
+      return spare(calls.join(', '), `${emergency}, among the numbers called, is or may be an emergency number`);
+    return { targets: calls, spared: [] };
+  },
+  account: (evidence, site) => {
+    const account = accountOf(evidence);
+    if (account === null)
+      return evidence.accounts.length > 1
+        ? spare(evidence.accounts.join(', '), 'several accounts are named: none can be said to be the one')
+        : nobody;
+    if (site.networks.isTrunk(account)) return spare(account, 'it is a trunk: blocking it would silence everybody');
+    return site.accounts.mapped(account)
+      ? { targets: [account], spared: [] }
+      : spare(account, 'the PBX is not known to have such an account');
+  },
+  contact: (evidence, site) => {
+    const aim = AIMS.account(evidence, site);
+    const { contacts, sources } = actDetail(evidence, site);
+    if (aim.targets.length === 0 || contacts.length + sources.length > 0) return aim;
+    return spare(aim.targets.join(', '), "which of its contacts is the attacker's is not known: its owner's stays too");
+  },
+  sources: (evidence, site) => {
+    const targets: string[] = [];
+    const spared: Spared[] = [];
+    for (const target of sourcesOf(evidence)) {
+      const reason = whySpared(target, evidence, site);
+      if (reason === null) targets.push(target);
+      else spared.push({ target, reason });
+    }
+    return { targets, spared };
+  },
+  numbers: (evidence, site) => {
+    const targets: string[] = [];
+    const spared: Spared[] = [];
+    for (const text of numbersOf(evidence)) {
+      const all = readings(text, site);
+      const number = all.find((n) => n.chargeable && n.e164 !== null)?.e164 ?? null;
+      if (!all.every((n) => n.blockable)) spared.push({ target: text, reason: 'it is or may be an emergency number' });
+      else if (number !== null) targets.push(number);
+      else spared.push({ target: text, reason: 'a call there costs nothing that matters' });
+    }
+    return { targets, spared };
+  },
+};
+
+const AIM_OF: Readonly<Record<Response, keyof typeof AIMS>> = {
+  'hang-up': 'calls',
+  'expire-contact': 'contact',
+  'block-international': 'account',
+  'block-account': 'account',
+  'block-address': 'sources',
+  'block-number': 'numbers',
+  'rotate-secret': 'account',
+};
+
+/** The addresses that evidence names, its subject first. */
+const sourcesOf = ({ subject, sources }: Evidence): string[] => [
+  ...new Set(subject.type === 'address' ? [subject.value, ...sources] : sources),
+];
+
+function whySpared(address: string, evidence: Evidence, { networks }: Site): string | null {
+  if (evidence.sourceProof === 'none')
+    return 'nothing proves that the packets came from there: anybody can write any source address';
+  if (address === evidence.facts['ownerAddress']) return 'it is where the phone of the rightful owner is';
+  if (networks.isPbx(address)) return "it is the PBX's or a proxy's own";
+  const trunk = networks.trunkOf(address);
+  if (trunk !== null) return `it belongs to trunk ${trunk}`;
+  if (networks.neverBlock(address)) return 'network.never_block holds it';
+  return isShared(networks, address) ? 'it is in the local network (network.local)' : null;
+}
+
+/**
+ * Whom this action aims at, and who is spared. Never aimed at: an account that the PBX is not known to have, a trunk; the
+ * PBX, trunks, the local network and `never_block`; the rightful owner's address; an address that was not proved; an
+ * emergency number, or calls among which one may be.
+ */
+export function aimOf(action: Response, evidence: Evidence, site: Site): Aim {
+  const { targets, spared } = AIMS[AIM_OF[action]](evidence, site);
+  return { targets: [...new Set(targets)].slice(0, TARGETS), spared: spared.slice(0, TARGETS) };
+}
+
+/** Texts under one name of the facts: one, or a list. */
+function factTexts(evidence: Evidence, name: string): readonly string[] {
+  const value = evidence.facts[name];
+  if (typeof value === 'string') return value === '' ? [] : [value];
+  return Array.isArray(value) ? (value as readonly string[]) : [];
+}
+
+/**
+ * Which contacts of the account `expire-contact` is to end: those that the evidence names (facts `contact`, `contacts`:
+ * Contact URIs), and those from the attacker's addresses. Left out are the owner's address and addresses behind which
+ * everybody is (PBX, proxies, trunks, `never_block`). An address of the local network counts: of this one account, no
+ * contact from there but the attacker's is meant.
+ */
+export function actDetail(evidence: Evidence, site: Site): ActDetail {
+  const { networks } = site;
+  const owner = evidence.facts['ownerAddress'];
+  const sources = sourcesOf(evidence).filter(
+    (address) => address !== owner && !networks.neverBlock(address) && !networks.isPbx(address),
+  );
+  return { contacts: [...factTexts(evidence, 'contact'), ...factTexts(evidence, 'contacts')], sources };
+}
