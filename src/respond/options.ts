@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SEVERITIES, type Action } from '../model.ts';
 import { DAY, parseDuration } from '../time.ts';
 import { RAISING_RULES } from './raising.ts';
+import type { BudgetLimits } from './safeguards.ts';
 
 /** [respond]: what is done about what. What one field can get wrong is told here, names that must exist by `unknownNames`. */
 
@@ -184,6 +185,13 @@ export function millisOf(text: string): number {
   if (!read.ok) throw new RangeError(read.reason);
   return read.value;
 }
+
+/** What rules may block, as the safeguards count it. */
+export const budgetOf = ({ limits }: RespondOptions): BudgetLimits => ({
+  perHour: limits.blocks_per_hour,
+  accounts: limits.accounts_share,
+  accountsAtLeast: limits.accounts_at_least,
+});
 
 /** A list of one or more, as settings may write it. */
 export const listOf = <T extends string>(value: T | readonly T[] | undefined): readonly T[] =>

@@ -4,8 +4,9 @@ import { whole } from './rows.ts';
 
 export interface DecisionsTable {
   /**
-   * Puts a decision. One that is there already keeps its time and its state; while it is still observed or pending, a
-   * later end and its reason are taken over. What was done or undone meanwhile is never taken back by judging again.
+   * Puts a decision. One that is there already keeps its time; a later end and its reason are taken over, and what was
+   * only observed, or had ended, becomes pending where it is now to be done. What was undone stays undone, what was done
+   * stays done, and what is only observed changes nothing about what was to be done.
    * @returns true: it is new
    */
   put(decision: Decision): boolean;
@@ -45,8 +46,11 @@ export function decisionsTable(connection: Connection): DecisionsTable {
   const has = connection.prepare('SELECT 1 FROM decisions WHERE id = ?');
   const put = connection.prepare(
     `INSERT INTO decisions (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET until = excluded.until, why = excluded.why
-       WHERE state IN ('observed', 'pending') AND excluded.until > decisions.until`,
+     ON CONFLICT (id) DO UPDATE SET until = excluded.until, why = excluded.why,
+         state = CASE WHEN decisions.state IN ('observed', 'expired') THEN excluded.state ELSE decisions.state END
+       WHERE (decisions.state = 'observed' AND excluded.state = 'pending')
+         OR (excluded.until > decisions.until AND decisions.state <> 'undone'
+           AND (decisions.state = 'observed' OR excluded.state <> 'observed'))`,
   );
   const get = connection.prepare<Row>(`SELECT ${columns} FROM decisions WHERE id = ?`);
   const of = connection.prepare<Row>(

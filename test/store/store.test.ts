@@ -97,12 +97,37 @@ describe('the store', () => {
     ['a later end is taken over', {}, { until: T0 + 9e6, why: 'more' }, { until: T0 + 9e6, why: 'more' }],
     ['an earlier end is not', {}, { until: T0, why: 'more' }, { until: T0 + 3_600_000 }],
     [
-      'what is done stays done',
+      'what is done stays done, for longer',
       { state: 'done' },
       { state: 'pending', until: T0 + 9e6 },
+      { state: 'done', until: T0 + 9e6 },
+    ],
+    [
+      'what had ended is to be done again',
+      { state: 'expired' },
+      { state: 'pending', until: T0 + 9e6 },
+      { state: 'pending', until: T0 + 9e6 },
+    ],
+    ['what had ended, judged once more, is not', { state: 'expired' }, { state: 'pending' }, { state: 'expired' }],
+    ['what was only observed is to be done', {}, { state: 'pending', until: T0 }, { state: 'pending', until: T0 }],
+    [
+      'an act that was only observed is to be done',
+      { until: null },
+      { state: 'pending', until: null },
+      { state: 'pending' },
+    ],
+    [
+      'what is only observed changes nothing about what is done',
+      { state: 'done' },
+      { until: T0 + 9e6 },
       { state: 'done', until: T0 + 3_600_000 },
     ],
-    ['what was undone stays undone', { state: 'undone' }, { state: 'pending' }, { state: 'undone' }],
+    [
+      'what was undone stays undone',
+      { state: 'undone' },
+      { state: 'pending', until: T0 + 9e6 },
+      { state: 'undone', until: T0 + 3_600_000 },
+    ],
   ];
   for (const [sentence, first, second, expected] of again)
     it(`a decision judged again: ${sentence}`, () => {
