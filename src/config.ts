@@ -150,11 +150,17 @@ function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | null {
 const dotted = (path: readonly PropertyKey[]): string =>
   path.map((p) => (/^[A-Za-z_][\w-]*$/.test(String(p)) ? String(p) : JSON.stringify(p))).join('.');
 
+/** The table that may stand here, of several things that may. */
+function tableOf(schema: z.core.$ZodType): z.core.$ZodType {
+  const inner = unwrap(schema);
+  return inner instanceof z.ZodUnion ? (inner.options.find((o) => o instanceof z.ZodObject) ?? inner) : inner;
+}
+
 function problemsOf(error: z.ZodError): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const issue of error.issues) {
     if (issue.code === 'unrecognized_keys') {
-      const schema = unwrap(schemaAt(issue.path) ?? settingsSchema);
+      const schema = tableOf(schemaAt(issue.path) ?? settingsSchema);
       const later = issue.path.length === 0 ? LATER.filter((name) => !name.includes('.')) : [];
       const known = [...(schema instanceof z.ZodObject ? Object.keys(schema.shape) : []), ...later];
       for (const key of issue.keys) {
