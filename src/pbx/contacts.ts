@@ -83,7 +83,7 @@ function storedOf(key: string, item: AmiMessage): Stored | null {
 }
 
 /** Host of `sip:101@127.0.0.2:44773;…` or `sip:101@[2001:db8::1]:5060`. */
-const hostOf = (uri: string): string => {
+export const hostOf = (uri: string): string => {
   const found = /^sips?:(?:[^@]*@)?(?:\[([^\]]+)\]|([^:;?>]+))/i.exec(uri);
   return found?.[1] ?? found?.[2] ?? '';
 };

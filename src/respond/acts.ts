@@ -3,6 +3,8 @@ import type { Log } from '../log.ts';
 import type { Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
 import { expireContacts } from '../pbx/contacts.ts';
+import type { KamailioRpc } from '../pbx/kamailio.ts';
+import { evictContacts } from '../pbx/kamailio-contacts.ts';
 import { hangUp, isUniqueid, runningChannels } from '../pbx/hangup.ts';
 import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
@@ -10,8 +12,9 @@ import { allowedBy } from './safeguards.ts';
 import { MINUTE, SECOND } from '../time.ts';
 
 /** Acts: what is done once, as opposed to what stands. */
-export type ActKind = 'hang-up' | 'expire-contact';
-export const isAct = (kind: string): kind is ActKind => kind === 'hang-up' || kind === 'expire-contact';
+const ACTS = ['hang-up', 'expire-contact', 'rotate-secret'] as const;
+export type ActKind = (typeof ACTS)[number];
+export const isAct = (kind: string): kind is ActKind => (ACTS as readonly string[]).includes(kind);
 
 /** A channel of a call that is to be hung up. */
 export interface CallLeg {
@@ -38,6 +41,10 @@ export interface ActsOptions {
   readonly allowed: (account: string) => Millis | null;
   /** the channels of a call by ringfence's key of it; [] while they are not known */
   readonly calls: (target: string) => readonly CallLeg[];
+  /** a new secret for the account; false: not proved yet */
+  readonly rotate: (session: AmiSession, row: Enforcement) => Promise<boolean>;
+  /** Kamailio in front, which may hold contacts too */
+  readonly kamailio?: KamailioRpc;
   /** an act has another state: keep it */
   readonly changed: (row: Enforcement, tookMs: number | null) => void;
   readonly log: Log;
@@ -58,7 +65,7 @@ interface Waiting {
 }
 
 /** It cannot be done, and trying again would not help. */
-class Refusal extends Error {
+export class Refusal extends Error {
   readonly code: string;
   constructor(code: string, message: string) {
     super(message);
@@ -116,7 +123,7 @@ export class Acts {
   async #run(session: AmiSession, key: string, waiting: Waiting, now: Millis): Promise<void> {
     const { row } = waiting;
     try {
-      const done = row.kind === 'hang-up' ? await this.#hangUp(session, row, now) : await this.#expire(session, row);
+      const done = await this.#do(session, row, now);
       waiting.running = false;
       if (done) this.#end(key, waiting, 'done', '');
       else waiting.notBefore = now + AGAIN;
@@ -124,6 +131,11 @@ export class Acts {
       waiting.running = false;
       this.#failed(key, waiting, error, now);
     }
+  }
+
+  #do(session: AmiSession, row: Enforcement, now: Millis): Promise<boolean> {
+    if (row.kind === 'hang-up') return this.#hangUp(session, row, now);
+    return row.kind === 'rotate-secret' ? this.#options.rotate(session, row) : this.#expire(session, row);
   }
 
   #failed(key: string, waiting: Waiting, error: unknown, now: Millis): void {
@@ -180,6 +192,8 @@ export class Acts {
     if (contacts.length + sources.length === 0)
       throw new Refusal('no-contact-named', `which contact of ${row.value} to end is not known: its owner's stays too`);
     const ended = await expireContacts(session, { account: row.value, contacts, sources });
+    if (this.#options.kamailio !== undefined)
+      ended.push(...(await evictContacts(this.#options.kamailio, { users: [row.value], contacts, sources })));
     if (ended.length > 0) this.#options.log.info({ account: row.value, contacts: ended }, 'ended at the registrar');
     return true;
   }

@@ -7,11 +7,31 @@ import { MINUTE } from '../time.ts';
  * that is refused (or, for emergency and exempt, let through), whoever asked for it and how often; each who asked is a
  * claim with an end of its own, and the entry stands until its last claim ends.
  */
-export const KINDS = ['address', 'account', 'international', 'number', 'emergency', 'lock', 'exempt', 'allow'] as const;
+export const KINDS = [
+  'address',
+  'account',
+  'international',
+  'number',
+  'emergency',
+  'lock',
+  'exempt',
+  'allow',
+  // an auth object of PJSIP whose secret was changed
+  'secret',
+  // an endpoint that PJSIP refuses wholly, registrations and emergency calls too
+  'maintenance',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** Kinds that refuse something, as opposed to those that let through. */
-export const REFUSING: ReadonlySet<Kind> = new Set(['address', 'account', 'international', 'number', 'lock']);
+export const REFUSING: ReadonlySet<Kind> = new Set([
+  'address',
+  'account',
+  'international',
+  'number',
+  'lock',
+  'maintenance',
+]);
 
 /** Does a row (`account/1004`, `acl/a1`, `auth/1004`) refuse something? The panic switch takes away no other. */
 export const refuses = (key: string): boolean => {

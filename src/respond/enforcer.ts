@@ -10,12 +10,14 @@ import type { Claim, Claimant, Kind } from './enforcement.ts';
 import { Enforcing } from './enforcing.ts';
 import type { EnforcementStore } from './ledger.ts';
 import type { TargetHealth } from './reconcile.ts';
+import type { KeepSecret, RotateResult } from './rotation.ts';
 import type { BudgetLimits, RefusalCode } from './safeguards.ts';
 import type { Stopped } from './spending.ts';
 
 export type { ActDetail, CallLeg } from './acts.ts';
 export type { Claim, Claimant, Kind } from './enforcement.ts';
 export type { TargetHealth } from './reconcile.ts';
+export type { KeepSecret, NewSecret, RotateResult } from './rotation.ts';
 
 /**
  * Enforcement: what was decided is made to stand at the PBX and its neighbours, and kept so, whatever is killed, restarted,
@@ -35,6 +37,13 @@ export interface Enforcer {
    * What rules have put up on the account is lifted. Only a person says so.
    */
   allow(account: string, until: Millis, why: string): AllowResult;
+  /**
+   * A new secret for an account, by hand, in place of the one in pjsip.conf: told here once and kept nowhere. `until` null:
+   * until it is undone. The account's own phone is locked out until it has it, from emergency calls too.
+   */
+  rotate(account: string, until: Millis | null, why: string): Promise<RotateResult>;
+  /** The secret of pjsip.conf is good again. @returns auth objects whose new secret was taken back */
+  unrotate(account: string): readonly string[];
   /** Takes back by hand: a decision, all that is claimed of an entry, or everything that refuses. @returns what was taken back */
   unblock(what: Unblock): readonly { readonly kind: Kind; readonly value: string }[];
   /** The settings' own: all entries of this kind that the settings want, in place of those of the last call. */
@@ -123,6 +132,8 @@ export interface EnforcerOptions {
   readonly registrations?: (address: string) => number;
   /** channels of a call by ringfence's key of it */
   readonly calls?: (target: string) => readonly CallLeg[];
+  /** where a rule's new secret is kept for staff; without it no rule changes secrets */
+  readonly keepSecret?: KeepSecret;
   readonly log: Log;
   readonly counters: Counters;
   readonly now: () => Millis;

@@ -27,8 +27,9 @@ import type {
 import { deterministicId } from './ids.ts';
 import { Ledger, newRow } from './ledger.ts';
 import { makeLoops } from './loops.ts';
-import type { TargetLoop } from './reconcile.ts';
-import { allowedBy, check, type Checked } from './safeguards.ts';
+import type { LoopHandlers, TargetLoop } from './reconcile.ts';
+import { Rotation, secretOf, type RotateResult } from './rotation.ts';
+import { allowedBy, check, LONGEST, type Checked } from './safeguards.ts';
 import { Spending } from './spending.ts';
 
 const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
@@ -45,6 +46,9 @@ export class Enforcing implements Enforcer {
   readonly #desired = new Desired();
   readonly #ledger: Ledger;
   readonly #acts: Acts;
+  readonly #rotation: Rotation;
+  /** objects of rotated secrets by auth id */
+  readonly #secrets = new Map<string, string>();
   readonly #loops: readonly TargetLoop[];
   readonly #spending: Spending;
   readonly #proxies: ReadonlySet<string>;
@@ -66,13 +70,27 @@ export class Enforcing implements Enforcer {
       emergency: () => this.#emergency,
       allowed: (account) => this.#allowed(account),
       calls: options.calls ?? (() => []),
+      rotate: (session, row) => this.#rotation.byRule(session, row),
+      ...(options.kamailio === undefined ? {} : { kamailio: options.kamailio }),
       changed: (row, tookMs) => this.#actChanged(row, tookMs),
       log: options.log,
     });
-    this.#loops = makeLoops(options, {
+    this.#rotation = new Rotation({
+      ami: options.ami,
+      keep: options.keepSecret,
+      now: options.now,
+      check: (account, claim) => this.#check('account', account, claim),
+      stand: (auth, value, account, claim) => this.#standSecret(auth, { value, account }, claim),
+      rows: (claim) => [...this.#ledger.rows()].filter((row) => row.kind === 'secret' && row.claim === claim),
+      isDone: (auth) => this.isDone('secret', auth),
+      undo: (id) => void this.unblock({ id }),
+      tick: (now) => this.tick(now),
+    });
+    const handlers: LoopHandlers = {
       proved: (entry, at) => this.#proved(entry, at),
       refused: (entry, { code }) => this.#refused(entry, code),
-    });
+    };
+    this.#loops = makeLoops(options, handlers, this.#secrets);
   }
 
   /** Takes up what the store says should stand; each row passes the safeguards again. */
@@ -85,10 +103,12 @@ export class Enforcing implements Enforcer {
       }
       const kind = row.kind as Kind;
       const ended = row.until !== null && row.until <= now;
-      if (row.state === 'undone' || ended) this.#disown(kind, row.value, row.until);
+      if (row.state === 'undone' || row.state === 'expired' || ended) this.#disown(kind, row.value, row.until);
       if (ended && (row.state === 'pending' || row.state === 'done')) this.#endRow(row, 'expired');
       if (ended || (row.state !== 'pending' && row.state !== 'done')) continue;
-      if (row.by === 'rule') this.#spending.remember(row.since);
+      const secret = secretOf(row);
+      if (secret !== null) this.#secrets.set(row.value, secret.value);
+      else if (row.by === 'rule') this.#spending.remember(row.since);
       const { claim: id, since, why, until } = row;
       this.#stand(kind, row.value, { id, since, why, until, by: row.by as Claimant }, performance.now(), row);
     }
@@ -219,6 +239,43 @@ export class Enforcing implements Enforcer {
     return entry?.until != null && entry.until > this.#options.now() ? entry.until : null;
   }
 
+  rotate(account: string, until: Millis | null, why: string): Promise<RotateResult> {
+    const now = this.#options.now();
+    const id = deterministicId('hand', 'secret', account, String(now), String(this.#count++));
+    this.#ledger.decided({
+      id,
+      incident: '',
+      at: now,
+      action: 'rotate-secret',
+      target: account,
+      state: 'pending',
+      until,
+      why,
+    });
+    return this.#rotation.byHand(account, { id, until, since: now, by: 'hand', why }).then((result) => {
+      if (!result.ok) this.#ledger.setState(id, 'failed');
+      return result;
+    });
+  }
+
+  unrotate(account: string): string[] {
+    const auths = [...this.#ledger.rows()]
+      .filter((row) => secretOf(row)?.account === account)
+      .map(({ value }) => value);
+    return [...new Set(auths)].filter((auth) => this.unblock({ kind: 'secret', value: auth }).length > 0);
+  }
+
+  /** One claim alone holds a secret: what changes it again takes the place of what changed it before. */
+  #standSecret(auth: string, detail: { readonly value: string; readonly account: string }, claim: Claim): void {
+    const started = performance.now();
+    this.#secrets.set(auth, detail.value);
+    const change = this.#desired.put('secret', auth, claim);
+    this.#ledger.put({ ...newRow('secret', auth, claim), detail });
+    this.#push({ ...change, moved: true }, started);
+    const older = this.#desired.clear('secret', auth, ({ id }) => id !== claim.id);
+    if (older !== null) this.#moved(older, 'undone', started);
+  }
+
   unblock(what: Unblock): { kind: Kind; value: string }[] {
     const started = performance.now();
     const which = (claim: Claim): boolean => !('by' in what) || claim.by === what.by;
@@ -286,7 +343,7 @@ export class Enforcing implements Enforcer {
   }
 
   loggedIn(_session: AmiSession): void {
-    this.#loops[0]?.reborn();
+    for (const loop of this.#loops) if (loop.target.overAmi === true) loop.reborn();
     this.#acts.wake(this.#options.now());
   }
 
@@ -387,9 +444,14 @@ export class Enforcing implements Enforcer {
     this.#push(change, since);
   }
 
-  /** What was undone is remembered until its end: it could come back with a database that was restored. */
+  /**
+   * What was undone is remembered until its end: it could come back with a database that was restored. What has no end of
+   * its own at the PBX is remembered longer: it may stand there still.
+   */
   #endRow(row: Enforcement, state: 'expired' | 'undone'): void {
-    if (state === 'undone' && row.until !== null) this.#ledger.put({ ...row, state });
+    if (row.kind === 'secret' || row.kind === 'maintenance')
+      this.#ledger.put({ ...row, state, until: this.#options.now() + LONGEST });
+    else if (state === 'undone' && row.until !== null) this.#ledger.put({ ...row, state });
     else this.#ledger.delete(row);
     if (row.by !== 'settings') this.#ledger.setState(row.claim, state);
   }

@@ -38,12 +38,19 @@ export class FlatLayout implements Layout {
   /** rows of ours that went -> until when they could come back */
   readonly #gone = new Map<string, Millis>();
   readonly #keyOf: (kind: Kind, value: string) => string | null;
+  readonly #textOf: (kind: Kind, value: string, until: Millis | null) => string;
   readonly #kinds: ReadonlySet<Kind>;
 
-  /** `keyOf`: null where this target cannot hold such a value */
-  constructor(kinds: readonly Kind[], keyOf: (kind: Kind, value: string) => string | null) {
+  /** `keyOf`: null where this target cannot hold such a value; `textOf`: the row's text, by default its end */
+  constructor(
+    kinds: readonly Kind[],
+    keyOf: (kind: Kind, value: string) => string | null,
+    textOf: (kind: Kind, value: string, until: Millis | null) => string = (kind, _value, until) =>
+      expiryText(kind, until),
+  ) {
     this.#kinds = new Set(kinds);
     this.#keyOf = keyOf;
+    this.#textOf = textOf;
   }
 
   get rows(): Map<string, string> {
@@ -60,7 +67,7 @@ export class FlatLayout implements Layout {
 
   set(kind: Kind, value: string, until: Millis | null): readonly string[] {
     const key = this.#key(kind, value);
-    const text = expiryText(kind, until);
+    const text = this.#textOf(kind, value, until);
     if (key === null || this.#rows.get(key) === text) return [];
     this.#gone.delete(key);
     this.#rows.set(key, text);

@@ -92,7 +92,9 @@ export class Ledger {
     if (now - this.#forgotAt < HOUR || this.#failing) return;
     this.#forgotAt = now;
     for (const [key, row] of this.#rows) {
-      const over = row.until === null ? row.by === 'rule' && row.state !== 'pending' : row.until < now;
+      // a secret without an end stands until it is undone
+      const once = row.by === 'rule' && row.state !== 'pending' && row.kind !== 'secret';
+      const over = row.until === null ? once : row.until < now;
       if (over && (row.until ?? row.since) < now - ACTS_KEPT) this.#rows.delete(key);
     }
     this.#guarded(() => void this.#store.enforcement.forget(now - ACTS_KEPT));

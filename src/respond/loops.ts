@@ -4,13 +4,18 @@ import { TargetLoop, type LoopHandlers } from './reconcile.ts';
 import { AsteriskTarget } from './targets/asterisk.ts';
 import { kamailioLayout, KamailioTarget } from './targets/kamailio.ts';
 import { nftLayout, NftTarget } from './targets/nftables.ts';
+import { pjsipLayout, PjsipTarget } from './targets/pjsip.ts';
 
-/** Asterisk always, and what stands beside it. */
+/** Asterisk always, and what stands beside it. `secrets`: objects of rotated secrets by auth id. */
 export function makeLoops(
   { ami, acl, kamailio, nft, log, now }: EnforcerOptions,
   handlers: LoopHandlers,
+  secrets: ReadonlyMap<string, string>,
 ): TargetLoop[] {
-  const loops = [new TargetLoop(new AsteriskTarget(ami), new AsteriskLayout(acl ?? true), handlers, log, now)];
+  const loops = [
+    new TargetLoop(new AsteriskTarget(ami), new AsteriskLayout(acl ?? true), handlers, log, now),
+    new TargetLoop(new PjsipTarget(ami), pjsipLayout(secrets), handlers, log, now),
+  ];
   if (kamailio !== undefined)
     loops.push(new TargetLoop(new KamailioTarget(kamailio), kamailioLayout(), handlers, log, now));
   if (nft !== undefined) loops.push(new TargetLoop(new NftTarget(nft), nftLayout(), handlers, log, now));

@@ -20,6 +20,7 @@ export type RefusalCode =
   | 'trunk'
   | 'allowed'
   | 'not-a-value'
+  | 'by-hand-only'
   | 'no-end'
   | 'over'
   | 'budget-hour'
@@ -37,6 +38,8 @@ const no = (code: RefusalCode, reason: string): Checked => ({ ok: false, code, r
 
 /** Endpoint ids as pjsip.conf has them, without what AstDB, SQL's LIKE (`%`) or the dialplan would take for more. */
 const ENDPOINT = /^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,79}$/;
+/** Names of PJSIP's auth objects, whatever printable ASCII they are made of. */
+const AUTH_ID = /^[\x21-\x7e]{1,100}$/;
 const E164_PREFIX = /^[1-9]\d{0,14}$/;
 const DESTINATION = /^\+[1-9]\d{0,14}$/;
 const EMERGENCY = /^[0-9*#]{2,8}$/;
@@ -62,6 +65,8 @@ export function check(kind: Kind, value: string, until: Millis | null, context: 
   const { now, by } = context;
   // the settings' own ends when they say so: closing time, or never
   if (by === 'settings' && (until === null ? !REFUSING.has(kind) : until > now)) return { ...checked, until };
+  // a secret goes back only when somebody says so: the old one may be in a thief's hands
+  if (kind === 'secret' && (until === null || until > now)) return { ...checked, until };
   const end = until ?? now + DEFAULT_END;
   if (!Number.isFinite(end)) return no('no-end', 'it needs an end');
   if (end <= now) return no('over', 'its end has passed already');
@@ -75,6 +80,12 @@ const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checke
   number: checkNumber,
   account: checkAccount,
   international: checkAccount,
+  // rules never: it refuses emergency calls too, and the account is not to be reached
+  maintenance: (value, context) =>
+    context.by === 'rule'
+      ? no('by-hand-only', 'an account is refused wholly, emergency calls too, when a person says so')
+      : checkAccount(value, context),
+  secret: (value) => (AUTH_ID.test(value) ? found(value) : no('not-a-value', `"${value}" is no auth object`)),
   allow: checkAccount,
   // who may call abroad though the office is locked; with a plus, where everybody may call
   exempt: (value) =>

@@ -38,7 +38,7 @@ export interface EnforcementTable {
   of(claim: string): Enforcement[];
   /** All rows, oldest first. */
   all(): Enforcement[];
-  /** Forgets what ended before (blocks) or was put before and is over (acts). @returns how many */
+  /** Forgets what ended before (blocks) or was put before and is over (acts; a secret without an end is never). @returns how many */
   forget(before: Millis): number;
 }
 
@@ -70,7 +70,8 @@ export function enforcementTable(connection: Connection): EnforcementTable {
   const of = connection.prepare<Row>(`SELECT ${columns} FROM enforcement WHERE claim = ? ORDER BY kind, value`);
   const all = connection.prepare<Row>(`SELECT ${columns} FROM enforcement ORDER BY since, kind, value, claim`);
   const forget = connection.prepare(
-    `DELETE FROM enforcement WHERE until < ? OR (until IS NULL AND since < ? AND state <> 'pending' AND "by" <> 'settings')`,
+    `DELETE FROM enforcement WHERE until < ? OR (until IS NULL AND since < ? AND state <> 'pending' AND "by" <> 'settings'
+       AND kind <> 'secret')`,
   );
   const fromRow = (row: Row): Enforcement => ({
     ...row,

@@ -229,8 +229,9 @@ describe('enforcement', () => {
     const foreign = {
       'account/1002': inSeconds(START + HOUR),
       'acl/own': '{"deny":"0.0.0.0/0","permit":"10.0.0.0/8"}',
+      'auth/1004': '{"auth_type":"md5"}',
     };
-    const others = { 'auth/1004': '{"auth_type":"md5"}', 'dialplan/outside': '0', 'pubkey/1004/ptr': '7' };
+    const others = { 'dialplan/outside': '0', 'pubkey/1004/ptr': '7' };
     const gone = {
       'account/1003': inSeconds(START - 10),
       'acl/bad': '{"deny":"host.example"}',
@@ -244,9 +245,9 @@ describe('enforcement', () => {
       bench.enforcer.standing().foreign.map(({ key }) => key),
       Object.keys(foreign),
     );
-    assert.equal(bench.said('not from ringfence'), 2);
+    assert.equal(bench.said('not from ringfence'), 3);
     await bench.pass(20 * SECOND);
-    assert.equal(bench.said('not from ringfence'), 2, 'told once');
+    assert.equal(bench.said('not from ringfence'), 3, 'told once');
     bench.enforcer.unblock({ all: true });
     await bench.rest();
     assert.deepEqual(pbx.ours, others, 'the panic switch takes blocks of others too, and nothing else');
@@ -567,6 +568,6 @@ describe('acts', () => {
       [d, unnamed, rotate].map((one) => bench.state(one)),
       ['done', 'failed', 'failed'],
     );
-    assert.equal(bench.store.enforcement.of(rotate.id)[0]?.code, 'unsupported');
+    assert.equal(bench.store.enforcement.of(rotate.id)[0]?.code, 'peer-refused', 'this PBX tells no auth object');
   });
 });

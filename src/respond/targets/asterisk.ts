@@ -10,6 +10,7 @@ const KEPT = new Set<string>([...KINDS, 'acl']);
 /** Asterisk: rows are keys of AstDB family ringfence. */
 export class AsteriskTarget implements Target {
   readonly name = 'asterisk';
+  readonly overAmi = true;
   readonly #ami: () => AmiSession | null;
 
   constructor(ami: () => AmiSession | null) {

@@ -18,6 +18,8 @@ export interface Target {
   readonly name: string;
   /** is there any sense in trying now? */
   readonly isUp: boolean;
+  /** reached through the manager session: a login is its new life */
+  readonly overAmi?: boolean;
   /** The rows that stand, all of them; where that is not to be had (`expected` is too many), those of the expected keys. */
   read(expected: ReadonlyMap<string, string>, now: Millis): Promise<ReadonlyMap<string, string>>;
   /** Makes the changes and reads each back. No key comes twice. */

@@ -1,0 +1,105 @@
+import { PeerError } from '../../errors.ts';
+import type { AmiSession } from '../../pbx/ami.ts';
+import { applyKeys, readTree } from '../../pbx/astdb.ts';
+import { inMaintenance, setMaintenance } from '../../pbx/maintenance.ts';
+import { notInForce, secretsInForce } from '../../pbx/secrets.ts';
+import { entryKey, expiryText } from '../enforcement.ts';
+import { FlatLayout } from '../layout.ts';
+import type { RowChange, RowOutcome, Target } from './target.ts';
+
+const AUTH = 'auth/';
+const MAINTENANCE = 'maintenance/';
+
+/**
+ * Rows are `auth/<auth id>`, the value a sorcery object (`texts` holds it by auth id), and `maintenance/<endpoint>`.
+ */
+export const pjsipLayout = (texts: ReadonlyMap<string, string>): FlatLayout =>
+  new FlatLayout(
+    ['secret', 'maintenance'],
+    (kind, value) => (kind === 'secret' ? `${AUTH}${value}` : entryKey(kind, value)),
+    (kind, value, until) => (kind === 'secret' ? (texts.get(value) ?? '') : expiryText(kind, until)),
+  );
+
+/**
+ * What PJSIP itself holds for an endpoint: rotated secrets, as objects in AstDB that stand before pjsip.conf's, and
+ * maintenance mode, in memory alone. Neither ends by itself. A secret counts as standing only when Asterisk uses it: an
+ * object that it cannot read, or has no mapping for, it passes over without a word.
+ */
+export class PjsipTarget implements Target {
+  readonly name = 'pjsip';
+  readonly overAmi = true;
+  readonly #ami: () => AmiSession | null;
+
+  constructor(ami: () => AmiSession | null) {
+    this.#ami = ami;
+  }
+
+  get isUp(): boolean {
+    return this.#ami() !== null;
+  }
+
+  async read(expected: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
+    const session = this.#session();
+    const [rows, maintained] = await Promise.all([readTree(session, 'auth'), inMaintenance(session)]);
+    const ours = new Map([...rows].filter(([key, value]) => expected.get(key) === value));
+    for (const key of await this.#unused(session, ours)) rows.delete(key);
+    // what others put there may hold a password, and is shown and logged
+    for (const key of rows.keys()) if (!ours.has(key)) rows.set(key, 'an auth object');
+    // it has no end of its own, so it stands for whatever end it should have; switched on by others it has none
+    for (const endpoint of maintained ?? []) {
+      const key = `${MAINTENANCE}${endpoint}`;
+      rows.set(key, expected.get(key) ?? 'on');
+    }
+    return rows;
+  }
+
+  async apply(changes: readonly RowChange[]): Promise<ReadonlyMap<string, RowOutcome>> {
+    const session = this.#session();
+    const outcomes = new Map<string, RowOutcome>();
+    const secrets = changes.filter(({ key }) => key.startsWith(AUTH));
+    for (const [key, outcome] of await applyKeys(session, secrets)) outcomes.set(key, outcome);
+    const put = secrets.flatMap(({ key, value }): [string, string][] => (value === null ? [] : [[key, value]]));
+    for (const key of await this.#unused(session, new Map(put)))
+      if (outcomes.get(key)?.ok === true) outcomes.set(key, { ok: false, error: notInForce(key.slice(AUTH.length)) });
+    const rest = changes.filter(({ key }) => key.startsWith(MAINTENANCE));
+    for (const change of rest) outcomes.set(change.key, await maintain(session, change));
+    if (rest.length > 0) await this.#proveMaintenance(session, rest, outcomes);
+    return outcomes;
+  }
+
+  /** Of these rows, the secrets that Asterisk does not use. */
+  async #unused(session: AmiSession, rows: ReadonlyMap<string, string>): Promise<string[]> {
+    const values = new Map([...rows].map(([key, value]) => [key.slice(AUTH.length), value]));
+    const used = await secretsInForce(session, values);
+    return [...values.keys()].filter((id) => !used.has(id)).map((id) => `${AUTH}${id}`);
+  }
+
+  async #proveMaintenance(
+    session: AmiSession,
+    changes: readonly RowChange[],
+    outcomes: Map<string, RowOutcome>,
+  ): Promise<void> {
+    const stands = await inMaintenance(session);
+    for (const { key, value } of changes) {
+      if (outcomes.get(key)?.ok !== true) continue;
+      const on = stands?.has(key.slice(MAINTENANCE.length)) === true;
+      outcomes.set(key, { ok: true, standing: on ? (value ?? 'on') : null });
+    }
+  }
+
+  #session(): AmiSession {
+    const session = this.#ami();
+    if (session === null) throw new PeerError('peer-closed', 'there is no AMI session', true);
+    return session;
+  }
+}
+
+async function maintain(session: AmiSession, { key, value }: RowChange): Promise<RowOutcome> {
+  try {
+    await setMaintenance(session, key.slice(MAINTENANCE.length), value !== null);
+    return { ok: true, standing: value };
+  } catch (error) {
+    if (!(error instanceof PeerError) || error.retryable) throw error;
+    return { ok: false, error };
+  }
+}
