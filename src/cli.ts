@@ -133,6 +133,31 @@ function buildProgram(): Command {
     .action(action(() => import('./commands/alerts-export.ts')));
 
   program
+    .command('block <kind> <value>')
+    .description('block by hand: an account, its calls abroad (international), a number or its beginning, an address')
+    .option('--for <duration>', 'how long, 30 days at the most (default: 24h)', duration)
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/block.ts')));
+  program
+    .command('unblock [id-or-kind] [value]')
+    .description('take back: by the ID of a block or of an incident, by KIND and VALUE, or --all')
+    .option('--all', 'everything that refuses a call, also with the daemon or the store gone', false)
+    .option('--why <text>', 'the reason')
+    .action(action(() => import('./commands/unblock.ts')));
+  program
+    .command('blocks')
+    .description('what stands at the PBX, since when, why, and what could not be put up')
+    .option('--kind <kind>', 'only this kind')
+    .option('--expire', 'take away what has ended and cannot end by itself (for a timer)', false)
+    .action(action(() => import('./commands/blocks.ts')));
+  program
+    .command('allow <account>')
+    .description('"my boss travels": no rule blocks this account or hangs up its calls for a while')
+    .requiredOption('--for <duration>', 'how long, 30 days at the most', duration)
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/allow.ts')));
+
+  program
     .command('detectors [name]')
     .description('every detector, its parameters and defaults')
     .action(action(() => import('./commands/detectors.ts')));

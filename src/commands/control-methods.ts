@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RingfenceError } from '../errors.ts';
 import { DAY } from '../time.ts';
 
 /** What a person may block by hand. */
@@ -33,3 +34,13 @@ export const methods = {
 
 export type Method = keyof typeof methods;
 export type MethodParams = { readonly [M in Method]: z.output<(typeof methods)[M]> };
+
+/** What was asked for is not done, and why: by a safeguard, by the daemon, or because nothing of that name is known. */
+export class Refusal extends RingfenceError {
+  /** which safeguard or error, for scripts */
+  readonly said: string;
+  constructor(said: string, message: string) {
+    super('refused', message);
+    this.said = said;
+  }
+}

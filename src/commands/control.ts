@@ -3,11 +3,11 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { messageOf, PeerError, RingfenceError, type ErrorCode } from '../errors.ts';
+import { messageOf, PeerError, RingfenceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Millis } from '../model.ts';
 import { SECOND } from '../time.ts';
-import { methods, type Method, type MethodParams } from './control-methods.ts';
+import { methods, Refusal, type Method, type MethodParams } from './control-methods.ts';
 
 /**
  * The daemon's control socket, beside its store: a line of JSON is a request, `{"id":1,"method":"block","params":{…}}`, and
@@ -204,7 +204,11 @@ class Peer {
       return answerLine(id, { ok: true, result: (await handle(params.data)) ?? null });
     } catch (error) {
       if (error instanceof RingfenceError)
-        return answerLine(id, { ok: false, code: error.code, message: error.message });
+        return answerLine(id, {
+          ok: false,
+          code: error instanceof Refusal ? error.said : error.code,
+          message: error.message,
+        });
       // a bug in a command must not take the watch away with it
       this.#log.error(
         { method, error: error instanceof Error ? error.stack : String(error) },
@@ -228,35 +232,13 @@ const malformed = (error: z.ZodError): Outcome => {
   return { ok: false, code: 'malformed', message: problems.join('; ') };
 };
 
-/** The daemon's answer to one request failed; `code` is what it said, which may be none of our own codes. */
-export class ControlRefusal extends RingfenceError {
-  /** as the daemon said it */
-  readonly said: string;
-  constructor(said: string, message: string) {
-    super(KNOWN.has(said) ? (said as ErrorCode) : 'refused', message);
-    this.said = said;
-  }
-}
-
-const KNOWN: ReadonlySet<string> = new Set<ErrorCode>([
-  'config-invalid',
-  'config-unreadable',
-  'input-missing',
-  'input-unreadable',
-  'store-locked',
-  'store-full',
-  'store-damaged',
-  'store-unreadable',
-  'usage',
-]);
-
 /** So long a daemon that is just starting may take to make its socket. */
 const STARTING: Millis = 2 * SECOND;
 
 /**
  * Asks the daemon whose socket is at `path`.
  * @param timeout for all of it, milliseconds
- * @throws ControlRefusal when it refuses; PeerError peer-unreachable, peer-timeout, peer-closed, peer-protocol
+ * @throws Refusal when it refuses; PeerError peer-unreachable, peer-timeout, peer-closed, peer-protocol
  */
 export async function callControl<M extends Method>(
   path: string,
@@ -340,6 +322,6 @@ function resultOf(path: string, text: string): unknown {
   }
   const answer = answerSchema.safeParse(value);
   if (!answer.success) throw new PeerError('peer-protocol', `what answers at ${path} is no ringfence`, false);
-  if (!answer.data.ok) throw new ControlRefusal(answer.data.code, answer.data.message);
+  if (!answer.data.ok) throw new Refusal(answer.data.code, answer.data.message);
   return answer.data.result;
 }

@@ -62,6 +62,15 @@ export async function readPbxState(session: AmiSession, now: Millis): Promise<Pb
   };
 }
 
+/** The PBX's endpoints alone; none where it has no PJSIP. @throws PeerError */
+export async function readEndpoints(session: AmiSession): Promise<PbxEndpoint[]> {
+  const [endpoints, auths] = await Promise.all([
+    optional(session, 'PJSIPShowEndpoints'),
+    optional(session, 'PJSIPShowAuths'),
+  ]);
+  return endpointsOf(endpoints, auths);
+}
+
 const REGISTRAR = 'registrar/contact';
 
 /** A list that this Asterisk may not have, or not allow: then it is empty. */
