@@ -1,0 +1,41 @@
+import type { Settings } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Enforcer } from '../respond/enforcer.ts';
+import type { Store } from '../store/index.ts';
+import { SECOND } from '../time.ts';
+import { handHandlers, watchPanic, type Hand } from './by-hand.ts';
+import { controlPath, startControl, type Control } from './control.ts';
+import type { Target } from './feeds.ts';
+
+export interface RunControlOptions {
+  readonly enforcer: Enforcer;
+  readonly store: Store;
+  readonly settings: () => Settings;
+  readonly target: () => Target;
+  /** what the daemon tells of itself, beside its enforcement: counts, feeds */
+  readonly status: () => object;
+  /** Reads the settings again. @returns null, or why the old ones stand */
+  readonly reload: () => string | null;
+  readonly log: Log;
+}
+
+/** The daemon's ear for people: commands by its socket, and the panic switch that was pulled while it hung. */
+export async function startRunControl(options: RunControlOptions): Promise<Control> {
+  const { enforcer, store, settings, target, status, reload, log } = options;
+  const hand: Hand = {
+    enforcer,
+    store,
+    site: () => target().site,
+    mode: () => settings().mode,
+    dialing: () => settings().dialing,
+    endpoints: () => (target().endpoints.length === 0 ? null : target().endpoints.map(({ endpoint }) => endpoint)),
+  };
+  const control = await startControl(controlPath(store.path), handHandlers(hand, { status, reload }), log);
+  const timer = setInterval(watchPanic(hand, log), SECOND);
+  return {
+    close: () => {
+      clearInterval(timer);
+      control.close();
+    },
+  };
+}
