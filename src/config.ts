@@ -5,22 +5,13 @@ import { z } from 'zod';
 import { cdrOptions, hepOptions } from './collect/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
-import { amiOptions } from './pbx/options.ts';
+import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
 import { respondOptions, unknownNames, type UnknownName } from './respond/options.ts';
 import { siteSettings } from './site/options.ts';
 import { storeOptions } from './store/options.ts';
 
 /** Where settings are looked for when --config does not say. */
 export const CONFIG_PATHS = ['/etc/ringfence/ringfence.toml', './ringfence.toml'] as const;
-
-const kamailioOptions = z.strictObject({
-  rpc: z
-    .string()
-    .regex(/^(?:udp:.+:\d{1,5}|http:\/\/.+)$/, {
-      error: 'write it like udp:127.0.0.1:8091 or http://127.0.0.1:8090/rpc',
-    })
-    .describe("Kamailio's JSON-RPC: udp:address:port or http://address:port/path"),
-});
 
 const consoleOptions = z.strictObject({
   listen: z.string().default('').describe('address:port of the web console, "" = no console'),
@@ -41,6 +32,7 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   hep: hepOptions.optional().describe('mirrored SIP'),
   kamailio: kamailioOptions.optional().describe('the proxy in front, if any'),
+  nftables: nftOptions.optional().describe("blocked addresses in this machine's packet filter too, if wanted"),
   store: storeOptions.prefault({}),
   console: consoleOptions.prefault({}),
   detect: z.strictObject(detectorParameters).prefault({}),
@@ -275,11 +267,11 @@ export function loadConfig(path: string | undefined): Config {
 
 function warningsOf(settings: Settings): string[] {
   const warnings: string[] = [];
-  if (settings.mode === 'enforce')
-    warnings.push('mode = "enforce": this version only observes; what it would do is recorded and shown');
+  if (settings.mode === 'enforce' && settings.asterisk.ami === undefined)
+    warnings.push(
+      'mode = "enforce" without [asterisk.ami]: nothing can be done at Asterisk; add the section (docs/operators-guide.md)',
+    );
   if (settings.console.listen !== '') warnings.push('[console]: this version has no console yet; the setting is kept');
-  if (settings.kamailio !== undefined)
-    warnings.push('[kamailio]: this version does not act on Kamailio yet; its mirrored SIP comes in by [hep]');
   return warnings;
 }
 

@@ -5,7 +5,7 @@ import { listenHep, type HepCollector } from '../collect/hep.ts';
 import { readNamed, readSecret, type Config } from '../config.ts';
 import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
-import { keepAmi, type AmiKeeper, type PbxEndpoint } from '../pbx/ami.ts';
+import { keepAmi, type AmiKeeper, type AmiSession, type PbxEndpoint } from '../pbx/ami.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Recorder } from '../respond/recorder.ts';
 import type { Site } from '../site/index.ts';
@@ -14,6 +14,7 @@ import type { Millis } from '../model.ts';
 import { formatDuration, MINUTE, SECOND, Zone } from '../time.ts';
 import { amiEventTime } from '../wire/ami.ts';
 import { withContactDetails } from '../pbx/contact-details.ts';
+import { amiOf } from './acting.ts';
 
 /** A capture agent's clock may be off by this before it is worth a word; judging does not depend on it. */
 const SKEWED = 5 * SECOND;
@@ -128,20 +129,20 @@ export function startCdr(context: FeedsContext, stored: FilePosition | null): Cd
   );
 }
 
-/** Manager events into the pipeline; each login brings the PBX's endpoints, contacts and running calls. */
-export function startAmi(context: FeedsContext, secret: string | null, up: () => void): AmiKeeper | null {
+/**
+ * Manager events into the pipeline; each login brings the PBX's endpoints, contacts and running calls. `up`: when these
+ * have been taken in.
+ */
+export function startAmi(
+  context: FeedsContext,
+  secret: string | null,
+  up: (session: AmiSession) => void,
+): AmiKeeper | null {
   const { config, target, recorder, counters, log } = context;
-  const { ami } = config.settings.asterisk;
-  if (ami === undefined || secret === null) return null;
-  const ca = ami.ca_file === undefined ? undefined : readNamed(ami.ca_file, config.directory, 'asterisk.ami.ca_file');
+  const connection = amiOf(config, secret);
+  if (connection === null) return null;
   const keeper = keepAmi(
-    {
-      host: ami.host,
-      port: ami.port,
-      username: ami.username,
-      secret,
-      ...(ami.tls ? { tls: ca === undefined ? {} : { ca } } : {}),
-    },
+    connection,
     {
       event: (event, arrival) => {
         counters.add('ami.events');
@@ -167,7 +168,7 @@ export function startAmi(context: FeedsContext, secret: string | null, up: () =>
               ? 'Asterisk was restarted; its state was read again'
               : 'logged in to Asterisk; its state was read',
           );
-          up();
+          up(change.session);
         }
         recorder.touched();
       },
