@@ -78,8 +78,8 @@ export function kamailioOf({ kamailio }: Settings): KamailioRpc | null {
   }
 }
 
-/** Addresses behind which everybody is: Kamailio's own. */
-function proxiesOf({ kamailio }: Settings): string[] {
+/** Addresses behind which everybody is: Kamailio's own. Never blocked. */
+export function proxiesOf({ kamailio }: Settings): string[] {
   if (kamailio === undefined) return [];
   const host = /^udp:\[?([^\]]+?)\]?:\d+$/.exec(kamailio.rpc)?.[1] ?? hostOf(kamailio.rpc);
   return [host, ...kamailio.addresses].flatMap((address) => canonicalAddress(address) ?? []);
