@@ -95,6 +95,8 @@ export interface RequestFacts {
   readonly authUser: string | null;
   readonly nonce: string | null;
   readonly nc: number | null;
+  /** what the request itself proves of its source: `answered` where it repeats a nonce that was sent there alone */
+  readonly proof: SourceProof;
 }
 
 /** A new request outside a dialog that somebody sent to the PBX (retransmissions and the PBX's own requests are not told). */
@@ -148,6 +150,8 @@ export interface RegisterAccepted extends Happened {
   readonly displaced: readonly Binding[];
   /** digest username, null when the REGISTER was accepted without credentials (or the feed does not tell) */
   readonly authUser: string | null;
+  /** how sure it is that the REGISTER came from `binding.source` */
+  readonly proof: SourceProof;
   /** does ringfence know this AOR's past? false in the first registration period after a cold start */
   readonly historyKnown: boolean;
 }
@@ -179,9 +183,11 @@ export interface AuthFailed extends Happened {
   readonly callId: string;
   readonly reason: 'wrong-credentials' | 'unknown-account' | 'forbidden' | 'acl' | 'too-many-contacts';
   readonly userAgent: string;
+  /** what this attempt proves of its source; null: nobody can say, for the PBX's answers are not mirrored */
+  readonly proof: SourceProof | null;
 }
 
-/** Credentials that the PBX took. The source has shown that packets reach it there: it answered a challenge. */
+/** Credentials that the PBX took. */
 export interface AuthSucceeded extends Happened {
   readonly kind: 'auth.succeeded';
   readonly account: string | null;
@@ -193,6 +199,8 @@ export interface AuthSucceeded extends Happened {
   readonly method: string;
   readonly callId: string;
   readonly userAgent: string;
+  /** `authenticated`: it answered a challenge that was sent to this source; `none`: the source may be forged, the password is right */
+  readonly proof: SourceProof;
 }
 
 /** Is the caller's address one that the account is registered from? `unknown`: no address, or ringfence has not watched long enough to say. */
@@ -220,6 +228,8 @@ export interface CallFacts {
   readonly userAgent: string;
   /** the INVITE carried credentials that were taken (or AMI said so); null: the feed does not tell */
   readonly authenticated: boolean | null;
+  /** how sure it is that the caller is at `source`; it grows when the PBX's answer is acknowledged from there */
+  readonly proof: SourceProof;
   readonly registration: CallerRegistration;
   readonly startedAt: Millis;
   readonly answeredAt: Millis | null;
@@ -306,9 +316,16 @@ export interface Loss {
 
 /**
  * How sure it is that the source address is real: `none` (one UDP packet proves nothing), `answered` (a TCP or TLS
- * connection, or a call whose ACK came back), `authenticated` (it answered a digest challenge).
+ * connection, a digest challenge that was sent there and answered, rightly or wrongly, or a call whose ACK came back),
+ * `authenticated` (a challenge was answered rightly). Whoever reads the packets on their way can still forge all.
  */
 export type SourceProof = 'none' | 'answered' | 'authenticated';
+
+const PROOFS: readonly SourceProof[] = ['none', 'answered', 'authenticated'];
+/** The better of two proofs. */
+export const betterProof = (a: SourceProof, b: SourceProof): SourceProof =>
+  PROOFS.indexOf(a) >= PROOFS.indexOf(b) ? a : b;
+export const worseProof = (a: SourceProof, b: SourceProof): SourceProof => (betterProof(a, b) === a ? b : a);
 
 /** What one detector saw. */
 export interface EvidenceDraft {

@@ -41,7 +41,7 @@ export interface PipelineSnapshot {
 }
 
 /** Shape of all snapshots; raised when any of them changes, and older ones are then not read. */
-const SNAPSHOT_VERSION = 2 + 1000 * INCIDENTS_VERSION;
+const SNAPSHOT_VERSION = 3 + 1000 * INCIDENTS_VERSION;
 
 type Handlers = Partial<Record<EventKind, ((event: Event) => void)[]>>;
 

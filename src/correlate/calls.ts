@@ -1,4 +1,4 @@
-import type { CallFacts, Feed, Millis } from '../model.ts';
+import { betterProof, type CallFacts, type Feed, type Millis, type RequestFacts, type SourceProof } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import { stamp, type Context } from './context.ts';
 import type { Registrations } from './registrations.ts';
@@ -32,6 +32,9 @@ export interface CallSighting extends Omit<CallFacts, 'call' | 'registration' | 
   readonly feed: Feed;
   readonly seenAt: Millis;
 }
+
+/** Where the first packet of a Call-ID came from, and what later ones from there have proved. */
+export type FirstHop = Pick<RequestFacts, 'source' | 'sourcePort' | 'transport' | 'proof'>;
 
 /** The channel by which a caller is in a call. */
 export interface CallerLeg {
@@ -109,6 +112,7 @@ export class Calls {
       transport: s.transport,
       userAgent: s.userAgent,
       authenticated: s.authenticated,
+      proof: s.proof,
       registration,
       startedAt: s.startedAt,
       answeredAt: null,
@@ -146,7 +150,7 @@ export class Calls {
   }
 
   #add(call: Call, s: CallSighting): void {
-    const { uniqueid, source, account, registration, callId } = call;
+    const { uniqueid, source, account, registration, callId, proof } = call;
     call.callId ??= s.callId;
     call.uniqueid ??= s.uniqueid;
     call.linkedid ??= s.linkedid;
@@ -161,7 +165,9 @@ export class Calls {
       call.source = s.source;
       call.sourcePort = s.sourcePort;
       call.transport = s.transport;
+      if (call.source !== source) call.proof = s.proof;
     }
+    if (s.source !== null && s.source === call.source) call.proof = betterProof(call.proof, s.proof);
     if (call.registration === 'unknown' && call.trunk === null)
       call.registration = this.#registrations.ofCaller(call.account, call.source, this.#context.clock.now);
     this.#index(call);
@@ -170,7 +176,8 @@ export class Calls {
       call.source === source &&
       call.account === account &&
       call.registration === registration &&
-      call.callId === callId;
+      call.callId === callId &&
+      call.proof === proof;
     if (same) return;
     this.#context.emit({ kind: 'call.updated', ...stamp(this.#context, s.feed, s.seenAt), ...factsOf(call) });
   }
@@ -181,7 +188,7 @@ export class Calls {
   }
 
   /** AMI tells the Call-ID of a channel after its start, by the guard's channel variable. */
-  nameCallId(call: Call, callId: string, source: string | null, seenAt: Millis): void {
+  nameCallId(call: Call, callId: string, hop: FirstHop | undefined, seenAt: Millis): void {
     if (call.callId === callId) return;
     const twin = this.#byCallId.get(callId);
     if (twin !== undefined && twin !== call) {
@@ -190,7 +197,14 @@ export class Calls {
       if (alike.length < ALIKE && !alike.includes(call)) this.#alike.set(callId, [...alike, call]);
       return;
     }
-    this.#add(call, { ...call, feed: 'ami', seenAt, callId, source: call.source ?? source });
+    this.#add(call, { ...call, ...(call.source === null ? hop : {}), feed: 'ami', seenAt, callId });
+  }
+
+  /** The caller has shown that he is where his packets say. */
+  proved(call: Call, proof: SourceProof, seenAt: Millis): void {
+    if (call.ended || betterProof(call.proof, proof) === call.proof) return;
+    call.proof = proof;
+    this.#context.emit({ kind: 'call.updated', ...stamp(this.#context, 'sip', seenAt), ...factsOf(call) });
   }
 
   answer(call: Call, feed: Feed, seenAt: Millis): void {
@@ -282,6 +296,7 @@ export function factsOf(call: Call): CallFacts {
     transport: call.transport,
     userAgent: call.userAgent,
     authenticated: call.authenticated,
+    proof: call.proof,
     registration: call.registration,
     startedAt: call.startedAt,
     answeredAt: call.answeredAt,

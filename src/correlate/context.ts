@@ -1,6 +1,7 @@
 import type { Event, Feed, Millis } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import type { EventClock } from './clock.ts';
+import type { ReturnPaths } from './return-paths.ts';
 import type { Servers } from './servers.ts';
 
 /** A registration lives an hour by default in phones and registrars (RFC 3261 section 10.2.1.1 recommends it). */
@@ -11,6 +12,7 @@ export interface Context {
   readonly site: Site;
   readonly clock: EventClock;
   readonly servers: Servers;
+  readonly returnPaths: ReturnPaths;
   readonly emit: (event: Event) => void;
   /**
    * Does somebody here take registrations or ask for passwords? Between carriers nobody does, and a call without

@@ -9,6 +9,7 @@ import { REGISTRATION_PERIOD, stamp, type Context } from './context.ts';
 import { ManagerEvents } from './manager-events.ts';
 import { Records } from './records.ts';
 import { Registrations } from './registrations.ts';
+import { ReturnPaths } from './return-paths.ts';
 import { Servers } from './servers.ts';
 import { Signalling, type PacketPath } from './signalling.ts';
 import type { StandingChannel, StandingContact } from './standing.ts';
@@ -46,6 +47,7 @@ export class Correlator {
       site,
       clock: this.#clock,
       servers: this.#servers,
+      returnPaths: new ReturnPaths(),
       emit,
       registrar: false,
       historyKnown: (at) =>
@@ -160,6 +162,7 @@ export class Correlator {
   size(): number {
     return (
       this.#registrations.size +
+      this.#context.returnPaths.size +
       this.#calls.size +
       this.#authentication.size +
       this.#signalling.size +

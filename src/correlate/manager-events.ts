@@ -1,8 +1,8 @@
-import type { AuthFailed, Millis, Transport } from '../model.ts';
+import type { AuthFailed, Millis, SourceProof, Transport } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import { channelEndpoint, parseRemoteAddress, type AmiMessage } from '../wire/ami.ts';
 import type { Authentication } from './authentication.ts';
-import { SAME_CALL, type Call, type Calls } from './calls.ts';
+import { SAME_CALL, type Call, type Calls, type FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import type { Acceptance, Registrations } from './registrations.ts';
 import type { Signalling } from './signalling.ts';
@@ -24,7 +24,15 @@ interface Authenticated {
   readonly source: string;
   readonly sourcePort: number;
   readonly transport: Transport;
+  readonly proof: SourceProof;
   readonly at: Millis;
+}
+
+/** Where a request came from. */
+interface Source {
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly transport: Transport;
 }
 
 /**
@@ -66,6 +74,8 @@ export class ManagerEvents {
     switch (event.name) {
       case 'SuccessfulAuth':
         return this.#successfulAuth(event, seenAt);
+      case 'ChallengeSent':
+        return this.#challenged(event);
       case 'ChallengeResponseFailed':
       case 'InvalidPassword':
         return this.#failed(event, seenAt);
@@ -90,38 +100,68 @@ export class ManagerEvents {
   }
 
   /** The packet's source; behind a proxy, that of the first hop if its SIP was mirrored; null: not known. */
-  #source(event: AmiMessage): { source: string; sourcePort: number; transport: Transport } | null {
+  #source(event: AmiMessage): { from: Source; hop: FirstHop | null } | null {
     const remote = parseRemoteAddress(event.get('RemoteAddress') ?? '');
     if (!remote.ok) return null;
     const { address, port, transport } = remote.value;
-    if (!this.#context.servers.is(address, port, transport)) return { source: address, sourcePort: port, transport };
-    return this.#signalling.sourceOf(event.get('SessionID') ?? '') ?? null;
+    if (!this.#context.servers.is(address, port, transport))
+      return { from: { source: address, sourcePort: port, transport }, hop: null };
+    const hop = this.#signalling.sourceOf(event.get('SessionID') ?? '');
+    if (hop === undefined) return null;
+    return { from: { source: hop.source, sourcePort: hop.sourcePort, transport: hop.transport }, hop };
+  }
+
+  /** PJSIP (measured: 16, 22) leaves the nonce out here; whoever tells it is believed. */
+  #challenged(event: AmiMessage): void {
+    const remote = parseRemoteAddress(event.get('RemoteAddress') ?? '');
+    if (!remote.ok || this.#context.servers.is(remote.value.address, remote.value.port, remote.value.transport)) return;
+    this.#context.returnPaths.issued(event.get('Challenge') ?? '', remote.value.address, this.#context.clock.now);
+  }
+
+  /** What a failure proves: it names the nonce that was answered. null: no answer of the PBX has been seen, nor can be. */
+  #failureProof(event: AmiMessage, { source, transport }: Source): SourceProof | null {
+    const { returnPaths, clock } = this.#context;
+    const proof = returnPaths.proof(transport, source, event.get('Challenge'), clock.now);
+    return proof === 'none' && !returnPaths.watched ? null : proof;
+  }
+
+  /**
+   * What a success proves. PJSIP makes its nonces of the source's address and takes them from there alone; chan_sip keeps
+   * them by Call-ID, whoever sends it. Behind a proxy the nonce is the proxy's matter: what its mirrored packets showed counts.
+   */
+  #successProof(event: AmiMessage, { transport }: Source, hop: FirstHop | null): SourceProof {
+    if (transport !== 'udp') return 'authenticated';
+    if (hop !== null) return hop.proof === 'none' ? 'none' : 'authenticated';
+    return event.get('Service') === 'PJSIP' ? 'authenticated' : 'none';
   }
 
   #successfulAuth(event: AmiMessage, seenAt: Millis): void {
     if (event.get('Service') === 'AMI') return;
-    const source = this.#source(event);
+    const found = this.#source(event);
     const username = event.get('AccountID') ?? '';
     const callId = event.get('SessionID') ?? '';
-    if (source === null || username === '') return;
+    if (found === null || username === '') return;
+    const { from } = found;
+    const proof = this.#successProof(event, from, found.hop);
     const account = this.#context.site.accounts.resolve(username);
     // endpoints that need no password authenticate too, by address: that proves nothing about a person
     if (event.get('UsingPassword') === '0' || (account !== null && this.#context.site.networks.isTrunk(account)))
       return;
     this.#context.registrar = true;
     if (account !== null) {
-      const authenticated = { account, callId, ...source, at: this.#context.clock.now };
+      const authenticated = { account, callId, ...from, proof, at: this.#context.clock.now };
       this.#authenticated.set(account, authenticated);
       if (this.#maybeRefresh.length < 4_096) this.#maybeRefresh.push(authenticated);
     }
     this.#authentication.succeeded('ami', seenAt, {
       account,
       username,
-      ...source,
+      ...from,
       destination: localAddress(event),
       method: '',
       callId,
       userAgent: '',
+      proof,
     });
   }
 
@@ -151,18 +191,19 @@ export class ManagerEvents {
   }
 
   #tellFailure(event: AmiMessage, seenAt: Millis, username: string, reason: AuthFailed['reason']): void {
-    const source = this.#source(event);
-    if (source === null) return;
+    const found = this.#source(event);
+    if (found === null) return;
     const ami = event.get('Service') === 'AMI';
     this.#authentication.failed('ami', seenAt, {
       account: ami ? null : this.#context.site.accounts.resolve(username),
       username,
-      ...source,
+      ...found.from,
       destination: localAddress(event),
       method: ami ? 'AMI' : '',
       callId: event.get('SessionID') ?? '',
       reason,
       userAgent: '',
+      proof: this.#failureProof(event, found.from),
     });
   }
 
@@ -192,6 +233,7 @@ export class ManagerEvents {
       userAgent: event.get('UserAgent') ?? '',
       callId: event.get('CallID') ?? by?.callId ?? '',
       authUser: null,
+      proof: by?.proof ?? 'none',
       requested: [{ uri, expires: left > 0 ? left : null, instance: '' }],
       listed: null,
       expires: DEFAULT_EXPIRES,
@@ -236,6 +278,7 @@ export class ManagerEvents {
       transport: by?.transport ?? null,
       userAgent: '',
       authenticated: by === null ? null : true,
+      proof: by?.proof ?? 'none',
       startedAt: this.#context.clock.now,
     });
   }
@@ -263,6 +306,7 @@ export class ManagerEvents {
       transport: null,
       userAgent: '',
       authenticated: null,
+      proof: 'none',
       startedAt: c.startedAt,
     });
     if (c.answered) this.#calls.answer(call, 'ami', c.startedAt);
@@ -286,7 +330,7 @@ export class ManagerEvents {
     const callId = variables.get('RINGFENCE_CALLID') ?? event.get('CallID');
     const call: Call | undefined = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
     if (callId === null || callId === '' || call === undefined) return;
-    this.#calls.nameCallId(call, callId, this.#signalling.sourceOf(callId)?.source ?? null, seenAt);
+    this.#calls.nameCallId(call, callId, this.#signalling.sourceOf(callId), seenAt);
   }
 
   tick(): void {

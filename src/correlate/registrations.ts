@@ -1,4 +1,4 @@
-import type { Binding, CallerRegistration, Feed, Millis, Transport } from '../model.ts';
+import type { Binding, CallerRegistration, Feed, Millis, SourceProof, Transport } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import { Addresses } from './addresses.ts';
 import { stamp, type Context } from './context.ts';
@@ -31,6 +31,7 @@ export interface Acceptance {
   readonly userAgent: string;
   readonly callId: string;
   readonly authUser: string | null;
+  readonly proof: SourceProof;
   /** what was asked for; '*' removes everything */
   readonly requested: readonly ContactValue[] | '*';
   /** what the registrar lists now; null: the feed does not tell */
@@ -203,6 +204,7 @@ export class Registrations {
           .map((h) => h.binding),
         displaced: displaced.filter((h) => h !== previous).map((h) => h.binding),
         authUser: a.authUser,
+        proof: a.proof,
         historyKnown: this.#context.historyKnown(at),
       });
     }

@@ -1,9 +1,9 @@
-import type { Millis, RequestFacts, Transport } from '../model.ts';
+import { type Millis, type RequestFacts, type SourceProof, type Transport } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import type { Site } from '../site/site.ts';
 import type { Credentials, SipMessage } from '../wire/sip.ts';
 import type { Authentication } from './authentication.ts';
-import type { Calls, CallSighting } from './calls.ts';
+import type { Calls, CallSighting, FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import type { Registrations } from './registrations.ts';
 import { Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
@@ -16,8 +16,6 @@ export interface PacketPath {
   readonly destinationPort: number;
   readonly transport: Transport;
 }
-
-type FirstHop = Pick<RequestFacts, 'source' | 'sourcePort' | 'transport'>;
 
 /** First hops remembered, so that AMI behind a proxy can be told the true source. */
 const MAX_SOURCES = 16_384;
@@ -35,7 +33,7 @@ export class Signalling {
   readonly #calls: Calls;
   readonly #authentication: Authentication;
   readonly #transactions = new Transactions();
-  readonly #firstHop = new BoundedMap<FirstHop>(MAX_SOURCES);
+  readonly #firstHop = new BoundedMap<Mutable<FirstHop>>(MAX_SOURCES);
   /** the PBX's own INVITEs to trunks that no call explains yet */
   #ownInvites: { facts: RequestFacts; at: Millis; seenAt: Millis }[] = [];
 
@@ -62,7 +60,10 @@ export class Signalling {
 
   #request(path: PacketPath, message: SipMessage, seenAt: Millis): void {
     const method = message.method;
-    if (method === 'ACK') return;
+    if (method === 'ACK') {
+      this.#acknowledged(path, message, seenAt);
+      return;
+    }
     if (method === 'BYE' || method === 'CANCEL') {
       const call = this.#calls.byCallId(message.callId);
       if (call !== undefined && !(method === 'CANCEL' && call.answered))
@@ -81,7 +82,8 @@ export class Signalling {
     const offered = all.length > 1 ? all.map((c) => c.response).join() : (credentials?.response ?? '');
     const known = this.#transactions.find(key);
     if (known?.offered === offered) return; // a retransmission, or the same packet mirrored twice
-    const facts = requestFacts(path, message, credentials);
+    const proof = this.#proof(path, credentials?.nonce ?? null);
+    const facts = requestFacts(path, message, credentials, proof);
     const { networks, accounts } = this.#context.site;
     const trunk = networks.trunkOf(path.source);
     const user = method === 'REGISTER' ? facts.toUser : (facts.authUser ?? facts.fromUser);
@@ -98,7 +100,7 @@ export class Signalling {
     };
     const transaction: Transaction = { key, offered, request };
     this.#transactions.open(transaction);
-    if (!this.#firstHop.has(facts.callId)) this.#firstHop.set(facts.callId, firstHop(facts));
+    this.#noteFirstHop(facts);
     this.#context.emit({
       kind: 'request.seen',
       ...stamp(this.#context, 'sip', seenAt),
@@ -113,17 +115,44 @@ export class Signalling {
   #response(path: PacketPath, message: SipMessage, seenAt: Millis): void {
     const method = message.cseqMethod;
     if (!WATCHED.has(method)) return;
+    const { servers, returnPaths, clock } = this.#context;
     // answers to the PBX's own requests are nobody's attack
-    if (this.#context.servers.is(path.destination, path.destinationPort, path.transport)) return;
-    const key = Transactions.key(message.callId, message.cseq, method, message.branch);
-    const transaction = this.#transactions.find(key);
-    if (transaction === undefined) {
-      // any other may have overtaken its request
-      if (message.toTag !== '') this.#transactions.hold(key, answerOf(message, seenAt), this.#context.clock.now);
+    if (servers.is(path.destination, path.destinationPort, path.transport)) {
+      const challenged = message.status === 401 || message.status === 407;
+      if (challenged && !servers.is(path.source, path.sourcePort, path.transport))
+        returnPaths.spoilt(message.challenge()?.nonce ?? '', clock.now);
       return;
     }
-    if (transaction.request === null || (transaction.request.provisional && message.status < 200)) return;
-    this.#answer(transaction, answerOf(message, seenAt), path, true);
+    const key = Transactions.key(message.callId, message.cseq, method, message.branch);
+    const transaction = this.#transactions.find(key);
+    const waits = transaction?.request;
+    if (waits === null || (waits?.provisional === true && message.status < 200)) return;
+    const answer = answerOf(message, seenAt);
+    returnPaths.issued(answer.nonce, path.destination, clock.now);
+    if (method === 'INVITE' && message.status >= 200 && message.status < 300)
+      returnPaths.issued(dialogSecret(message), path.destination, clock.now);
+    if (transaction !== undefined) this.#answer(transaction, answer, path, true);
+    // any but 100 may have overtaken its request
+    else if (message.toTag !== '') this.#transactions.hold(key, answer, clock.now);
+  }
+
+  /** What a request proves of its source, by the nonce that it repeats. */
+  #proof(path: PacketPath, secret: string | null): SourceProof {
+    return this.#context.returnPaths.proof(path.transport, path.source, secret, this.#context.clock.now);
+  }
+
+  #noteFirstHop(facts: RequestFacts): void {
+    const known = this.#firstHop.get(facts.callId);
+    if (known === undefined) this.#firstHop.set(facts.callId, firstHop(facts));
+    else if (known.source === facts.source && facts.proof !== 'none') known.proof = facts.proof;
+  }
+
+  /** The caller has received the answer to his INVITE: its tag was sent to him alone (RFC 3261 section 13.2.2.4). */
+  #acknowledged(path: PacketPath, message: SipMessage, seenAt: Millis): void {
+    if (message.toTag === '') return;
+    const call = this.#calls.byCallId(message.callId);
+    if (call?.proof !== 'none' || call.source !== path.source) return;
+    if (this.#proof(path, dialogSecret(message)) !== 'none') this.#calls.proved(call, 'answered', seenAt);
   }
 
   /** Takes in one answer. `path` is that of the answer (`fromServer`) or of the request, when the answer came first. */
@@ -174,6 +203,7 @@ export class Signalling {
         userAgent: facts.userAgent,
         callId: facts.callId,
         authUser: facts.authUser,
+        proof: acceptedProof(facts),
         requested: request.contacts,
         listed: answer.contacts,
         expires: answer.expires ?? request.expires ?? DEFAULT_EXPIRES,
@@ -208,6 +238,7 @@ export class Signalling {
       transport: facts.transport,
       userAgent: facts.userAgent,
       authenticated: facts.authUser !== null,
+      proof: acceptedProof(facts),
       startedAt: request.at,
     });
     if (status >= 200) this.#calls.answer(call, 'sip', seenAt);
@@ -220,6 +251,7 @@ export class Signalling {
       username: facts.authUser ?? (facts.method === 'REGISTER' ? facts.toUser : facts.fromUser),
       ...offeredBy(facts),
       reason,
+      proof: facts.proof,
     });
   }
 
@@ -232,6 +264,7 @@ export class Signalling {
       account: facts.authUser === null ? request.account : this.#context.site.accounts.resolve(facts.authUser),
       username: facts.authUser ?? '',
       ...offeredBy(facts),
+      proof: acceptedProof(facts),
     });
   }
 
@@ -240,7 +273,7 @@ export class Signalling {
     if (this.#context.site.networks.trunkOf(path.destination) === null) return;
     if (this.#calls.byCallId(message.callId) !== undefined || this.#ownInvites.length >= 1_024) return;
     if (this.#ownInvites.some((waiting) => waiting.facts.callId === message.callId)) return;
-    this.#ownInvites.push({ facts: requestFacts(path, message, null), at: this.#context.clock.now, seenAt });
+    this.#ownInvites.push({ facts: requestFacts(path, message, null, 'none'), at: this.#context.clock.now, seenAt });
   }
 
   /** Time passes: what no caller's leg has explained by now is a call that the PBX placed by itself. */
@@ -259,7 +292,21 @@ export class Signalling {
 }
 
 /** A copy, for the facts of a request are let go when it is answered. */
-const firstHop = ({ source, sourcePort, transport }: RequestFacts): FirstHop => ({ source, sourcePort, transport });
+const firstHop = ({ source, sourcePort, transport, proof }: RequestFacts): Mutable<FirstHop> => ({
+  source,
+  sourcePort,
+  transport,
+  proof,
+});
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Credentials that were taken and answer a challenge sent to their source. */
+const acceptedProof = ({ authUser, proof }: RequestFacts): SourceProof =>
+  authUser !== null && proof !== 'none' ? 'authenticated' : proof;
+
+/** What only the PBX and the caller know of a call that was answered. */
+const dialogSecret = (message: SipMessage): string => `${message.toTag} ${message.callId}`;
 
 /** Who offered credentials, where, with what. */
 const offeredBy = ({ source, sourcePort, destination, transport, method, callId, userAgent }: RequestFacts) => ({
@@ -287,6 +334,7 @@ const ownCall = (facts: RequestFacts): Omit<CallSighting, 'feed' | 'seenAt' | 's
   transport: null,
   userAgent: facts.userAgent,
   authenticated: null,
+  proof: 'none',
 });
 
 /**
@@ -308,7 +356,12 @@ const isChallenge = ({ facts }: OpenRequest, { status, stale }: Answer): boolean
 /** user@host of the To header: the address-of-record of a REGISTER (RFC 3261 section 10.2). */
 const aorOf = (facts: RequestFacts): string => `${facts.toUser}@${facts.toHost}`;
 
-function requestFacts(path: PacketPath, message: SipMessage, credentials: Credentials | null): RequestFacts {
+function requestFacts(
+  path: PacketPath,
+  message: SipMessage,
+  credentials: Credentials | null,
+  proof: SourceProof,
+): RequestFacts {
   return {
     method: message.method,
     callId: message.callId,
@@ -329,6 +382,7 @@ function requestFacts(path: PacketPath, message: SipMessage, credentials: Creden
     authUser: credentials === null ? null : credentials.username,
     nonce: credentials === null ? null : credentials.nonce,
     nc: credentials === null ? null : credentials.nc,
+    proof,
   };
 }
 
@@ -340,6 +394,7 @@ function answerOf(message: SipMessage, seenAt: Millis): Answer {
     status: message.status,
     stale: challenge?.stale ?? false,
     challenges: challenge !== null,
+    nonce: challenge?.nonce ?? '',
     contacts: contacts === '*' ? [] : contacts,
     expires: registered ? message.expires : null,
     seenAt,

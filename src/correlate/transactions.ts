@@ -41,6 +41,8 @@ export interface Answer {
   readonly status: number;
   readonly stale: boolean;
   readonly challenges: boolean;
+  /** of a challenge; '' without one */
+  readonly nonce: string;
   readonly contacts: readonly ContactValue[] | null;
   readonly expires: number | null;
   readonly seenAt: Millis;

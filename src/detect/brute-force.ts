@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sourceKey } from '../address.ts';
-import type { AuthFailed, AuthSucceeded, EvidenceDraft, Millis, Severity, SourceProof, Subject } from '../model.ts';
+import type { AuthFailed, AuthSucceeded, EvidenceDraft, Millis, Severity, Subject } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso } from '../time.ts';
 import { BoundedMap, SlidingDistinct, SlidingLog, type Packed } from '../windows.ts';
@@ -9,7 +9,7 @@ import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, printable } from './phrases.ts';
 import { draft, StalePasswords } from './stale-password.ts';
-import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, proofOf, unsaid } from './story.ts';
+import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
 import type { Said } from './story.ts';
 import { Swarm } from './swarm.ts';
 
@@ -49,11 +49,14 @@ interface Source {
   log: SlidingLog<Failure>;
   subject: Subject;
   total: number;
+  /** of the total, those that are not known to be forgeable */
+  sound: number;
   names: string[];
   first: Millis;
   last: Millis;
   userAgent: string;
-  proof: SourceProof;
+  /** was it told as certain that it is this source? */
+  proved: boolean;
   said: Said;
 }
 
@@ -61,6 +64,8 @@ interface Source {
 interface Target {
   sources: SlidingDistinct;
   failures: number;
+  /** of these, those that are not known to be forgeable */
+  sound: number;
   first: Millis;
   last: Millis;
   said: Said;
@@ -69,18 +74,23 @@ interface Target {
 const SOURCES = 20_000;
 const ACCOUNTS = 5_000;
 const OWNERS = 50_000;
+const CERTAIN = '!';
+
+/** One account, at the pace of a phone that has an old password. */
+const isStale = (state: Source, at: Millis): boolean => state.names.length === 1 && isSteady(state.log.since(at));
 
 class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   readonly #p: Parameters;
   readonly #site: Site;
   readonly #limit: number;
+  /** by source and target: all that failed, and (`CERTAIN` behind the key) what certainly came from there */
   readonly #sources = new BoundedMap<Source>(SOURCES);
   readonly #targets = new BoundedMap<Target>(ACCOUNTS);
   /** account and source that have authenticated there before */
   readonly #owners = new BoundedMap<Millis>(OWNERS);
   /** source -> when anybody last authenticated there */
   readonly #inhabited = new BoundedMap<Millis>(SOURCES);
-  /** source -> when it was last told as a guesser */
+  /** source -> when it was last told as a guesser; with `CERTAIN` behind it, told as certain */
   readonly #guessers = new BoundedMap<Millis>(ACCOUNTS);
   readonly #stale: StalePasswords;
   readonly #swarm: Swarm;
@@ -107,19 +117,29 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     const source = sourceKey(event.source);
     if (this.#owners.get(`${name}|${source}`) !== undefined) return this.#stale.failed(event, name, source);
     const key = `${source}>${event.destination}`;
-    const state = this.#source(key, event);
     const unknown = event.reason === 'unknown-account' || event.account === null;
-    const final = event.reason !== 'wrong-credentials';
-    state.log.add(event.at, { name, port: event.sourcePort, unknown, final });
-    state.total++;
-    state.last = event.at;
-    addDistinct(state.names, name, 64);
-    if (event.userAgent !== '') state.userAgent = event.userAgent;
+    const state = this.#note(key, event, name, unknown);
+    const proven = event.proof !== null && event.proof !== 'none';
+    // blamed is the address for all; blocked only for what is certain to be its own
+    const certain = proven ? this.#note(key + CERTAIN, event, name, unknown) : this.#sources.peek(key + CERTAIN);
     return [
-      ...this.#judgeSource(key, state, event, name, source),
+      ...this.#judgeSource(key, state, certain, event, name, source),
       ...this.#judgeAccount(event, name, source),
       ...(unknown || state.names.length > 1 ? this.#swarm.failed(event, name, source) : []),
     ];
+  }
+
+  #note(key: string, event: AuthFailed, name: string, unknown: boolean): Source {
+    const state = this.#source(key, event);
+    const final = event.reason !== 'wrong-credentials';
+    const forgeable = event.proof === 'none';
+    state.log.add(event.at, { name, port: event.sourcePort, unknown, final, forgeable });
+    state.total++;
+    if (!forgeable) state.sound++;
+    state.last = event.at;
+    addDistinct(state.names, name, 64);
+    if (event.userAgent !== '') state.userAgent = event.userAgent;
+    return state;
   }
 
   #source(key: string, event: AuthFailed): Source {
@@ -129,11 +149,12 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
         log: new SlidingLog(DAY, this.#limit),
         subject: addressSubject(event.source),
         total: 0,
+        sound: 0,
         names: [],
         first: event.at,
         last: event.at,
         userAgent: '',
-        proof: proofOf(event.transport, false),
+        proved: false,
         said: unsaid(),
       };
       this.#sources.set(key, state);
@@ -141,19 +162,30 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     return state;
   }
 
-  #judgeSource(key: string, state: Source, event: AuthFailed, name: string, source: string): EvidenceDraft[] {
+  #judgeSource(
+    key: string,
+    state: Source,
+    certain: Source | undefined,
+    event: AuthFailed,
+    name: string,
+    source: string,
+  ): EvidenceDraft[] {
     const { at } = event;
-    const entries = state.log.since(at);
     const single = state.names.length === 1;
-    const verdict = this.#verdict(state, entries, source, at);
+    const verdict = this.#verdict(state, source, '', at);
     if (verdict === null) return [];
     const { severity, rule } = verdict;
-    if (severity === 'high' && single && isSteady(entries)) return this.#stale.tell(event, name, source, state.total);
+    if (severity === 'high' && isStale(state, at)) return this.#stale.tell(event, name, source, state.total);
     const before = state.said.severity;
     if (severity === 'low' && before !== null) return [];
-    const told = escalate(state.said, severity, state.total, this.#p.failures);
+    const proven = severity === 'high' && certain !== undefined && this.#isGuesser(certain, source, at);
+    // that it is certain is news: the address may be blocked from then on
+    const proves = proven && !state.proved && before === 'high';
+    const told = escalate(state.said, severity, state.total, this.#p.failures) ?? (proves ? severity : null);
     if (told === null || (told !== before && !this.#gate.admits(at, told))) return [];
+    state.proved ||= proven;
     if (told === 'high') this.#guessers.set(source, at);
+    if (proven) this.#guessers.set(source + CERTAIN, at);
     const target = event.destination === '' ? '' : ` at ${event.destination}`;
     const span = at - state.first;
     return [
@@ -171,14 +203,21 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
           since: iso(state.first),
           userAgent: printable(state.userAgent),
         },
-        sourceProof: state.proof,
+        sourceProof: proven ? 'answered' : 'none',
         accounts: state.names.slice(0, 8),
       },
     ];
   }
 
-  #verdict(state: Source, entries: Entries, source: string, at: Millis): { severity: Severity; rule: string } | null {
-    const guesser = this.#guessers.peek(source);
+  /** Is what certainly came from there enough by itself? */
+  #isGuesser(certain: Source, source: string, at: Millis): boolean {
+    return this.#verdict(certain, source, CERTAIN, at)?.severity === 'high' && !isStale(certain, at);
+  }
+
+  /** `kind`: CERTAIN where only what is certain is looked at. */
+  #verdict(state: Source, source: string, kind: string, at: Millis): { severity: Severity; rule: string } | null {
+    const entries = state.log.since(at);
+    const guesser = this.#guessers.peek(source + kind);
     const rule = this.#rule(state, entries, at);
     if (guesser !== undefined && at - guesser <= DAY && entries.length >= 2)
       return { severity: 'high', rule: rule ?? 'it has been guessing within a day' };
@@ -217,10 +256,11 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     let target = this.#targets.get(name);
     if (target === undefined || event.at - target.last > HOUR) {
       const sources = new SlidingDistinct(HOUR, 64);
-      target = { sources, failures: 0, first: event.at, last: event.at, said: unsaid() };
+      target = { sources, failures: 0, sound: 0, first: event.at, last: event.at, said: unsaid() };
       this.#targets.set(name, target);
     }
     target.failures++;
+    if (event.proof !== 'none') target.sound++;
     target.last = event.at;
     const sources = target.sources.add(source, event.at);
     if (sources < this.#p.sources || target.failures < this.#p.failures) return [];
@@ -251,22 +291,21 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     const owned = this.#owners.get(owner) !== undefined;
     this.#owners.set(owner, event.at);
     let failures = 0;
+    let proven = 0;
     let steady = false;
     let first = event.at;
     for (const target of event.destination === '' ? [''] : [event.destination, '']) {
-      const state = this.#sources.get(`${source}>${target}`);
-      const own = state?.log.since(event.at).filter(([, f]) => f.name === name) ?? [];
-      if (state === undefined || own.length === 0) continue;
-      failures += state.names.length === 1 ? state.total : own.length;
-      first = Math.min(first, own[0]?.[0] ?? first);
-      steady ||= state.names.length === 1 && isSteady(own);
-      // they are accounted for: a user who mistyped, a phone that was mended, or the breach told here
-      state.log.drop((f) => f.name === name);
-      if (state.names.length === 1) Object.assign(state, { total: 0, first: event.at, said: unsaid() });
+      const key = `${source}>${target}`;
+      const all = this.#account(key, name, event.at);
+      proven += this.#account(key + CERTAIN, name, event.at).failures;
+      failures += all.failures;
+      first = Math.min(first, all.first);
+      steady ||= all.steady;
     }
     if (owned) return [];
     const target = this.#targets.peek(name);
-    const attacked = target?.said.severity === 'high' && event.at - target.last <= HOUR;
+    const attacked =
+      target?.said.severity === 'high' && target.sound >= this.#p.sources && event.at - target.last <= HOUR;
     const took = attacked && failures > 0;
     if (failures < this.#p.breach && !attacked) return [];
     const severity: Severity = steady && !took ? 'medium' : failures >= this.#p.breach || took ? 'critical' : 'medium';
@@ -288,10 +327,31 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
           userAgent: printable(event.userAgent),
           rule: 'success after failures',
         },
-        sourceProof: 'authenticated',
+        // failures in the name of an address before its own phone logs in must not make a thief of it
+        sourceProof: proven >= (took ? 1 : this.#p.breach) ? event.proof : 'none',
         accounts: event.account === null ? [] : [event.account],
       },
     ];
+  }
+
+  /**
+   * Somebody got in: his failures for this account are accounted for, be he a user who mistyped, a phone that was mended, or
+   * the breach that is told. What anybody could have sent in his name is not counted as his.
+   */
+  #account(key: string, name: string, at: Millis): { failures: number; first: Millis; steady: boolean } {
+    const state = this.#sources.get(key);
+    const own = state?.log.since(at).filter(([, f]) => f.name === name) ?? [];
+    if (state === undefined || own.length === 0) return { failures: 0, first: at, steady: false };
+    const sound = own.filter(([, f]) => !f.forgeable);
+    const single = state.names.length === 1;
+    const found = {
+      failures: single ? state.sound : sound.length,
+      first: sound[0]?.[0] ?? at,
+      steady: single && isSteady(sound),
+    };
+    state.log.drop((f) => f.name === name);
+    if (single) Object.assign(state, { total: 0, sound: 0, first: at, proved: false, said: unsaid() });
+    return found;
   }
 
   size(): number {

@@ -9,6 +9,8 @@ export interface Failure {
   readonly unknown: boolean;
   /** refused for good (403, 404): no phone with an old password, no nonce of before an outage */
   readonly final: boolean;
+  /** known to be what anybody could have sent in the name of this source */
+  readonly forgeable: boolean;
 }
 
 /** How often each value occurs. */

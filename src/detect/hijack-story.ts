@@ -1,4 +1,12 @@
-import { graver, severityRank, type EvidenceDraft, type Millis, type Severity } from '../model.ts';
+import {
+  betterProof,
+  graver,
+  severityRank,
+  type EvidenceDraft,
+  type Millis,
+  type Severity,
+  type SourceProof,
+} from '../model.ts';
 import { iso } from '../time.ts';
 import type { Device, Sameness } from './devices.ts';
 import { printable } from './phrases.ts';
@@ -19,6 +27,8 @@ export interface Story {
   historyKnown: boolean;
   calls: string[];
   callKeys: string[];
+  /** proof of the address by what made the story as grave as it is */
+  proof: SourceProof;
   said: Said;
 }
 
@@ -61,6 +71,7 @@ export function storyOf(state: State, thief: Device, owner: Device | undefined, 
       historyKnown,
       calls: [],
       callKeys: [],
+      proof: 'none',
       said: unsaid(),
     };
     state.stories.push(story);
@@ -76,10 +87,14 @@ export function tell(
   severity: Severity,
   reason: string,
   at: Millis,
+  proof: SourceProof,
   calls = 0,
 ): EvidenceDraft[] {
   if (calls === 0 && story.reasons.length < 8 && !story.reasons.includes(reason)) story.reasons.push(reason);
   const worst = story.said.severity === null ? severity : graver(story.said.severity, severity);
+  const rise = severityRank(severity) - rankOf(story);
+  if (rise > 0) story.proof = proof;
+  else if (rise === 0) story.proof = betterProof(story.proof, proof);
   const told = escalate(story.said, worst, calls, calls === 0 ? Number.MAX_SAFE_INTEGER : 2);
   if (told === null) return [];
   const who = state.account ?? state.aor;
@@ -107,7 +122,7 @@ export function tell(
       calls: [...story.calls],
       callKeys: [...story.callKeys],
       sources: [story.address],
-      sourceProof: 'authenticated',
+      sourceProof: story.proof,
       accounts: [],
     },
   ];

@@ -1,15 +1,17 @@
 import { z } from 'zod';
-import type {
-  CallAnswered,
-  CallEnded,
-  CallRecorded,
-  CallStarted,
-  CallUpdated,
-  EvidenceDraft,
-  Millis,
-  Severity,
-  SourceProof,
-  Subject,
+import {
+  betterProof,
+  type CallAnswered,
+  type CallEnded,
+  type CallRecorded,
+  type CallStarted,
+  type CallUpdated,
+  type EvidenceDraft,
+  type Millis,
+  type Severity,
+  type SourceProof,
+  type Subject,
+  worseProof,
 } from '../model.ts';
 import type { DialledNumber, Hours, Site } from '../site/site.ts';
 import { formatDuration, iso, SECOND } from '../time.ts';
@@ -17,17 +19,7 @@ import { BoundedMap, type Packed } from '../windows.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, listed, named, placeOf } from './phrases.ts';
-import {
-  accountSubject,
-  addDistinct,
-  addressSubject,
-  betterProof,
-  copy,
-  escalate,
-  FloodGate,
-  proofOf,
-  unsaid,
-} from './story.ts';
+import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
 import type { Said } from './story.ts';
 
 const parameters = z.strictObject({
@@ -68,7 +60,8 @@ interface Story {
   sources: string[];
   calls: string[];
   callKeys: string[];
-  proof: SourceProof;
+  /** of each of the sources */
+  proofs: SourceProof[];
   said: Said;
 }
 
@@ -120,9 +113,12 @@ class OutOfHours implements Detector<
     } else this.#rehome(event.call, call, subject, event);
     const story = this.#stories.get(call.story);
     if (story === undefined) return [];
-    if (event.source !== null) addDistinct(story.sources, event.source, 8);
+    if (event.source !== null) {
+      addDistinct(story.sources, event.source, 8);
+      const i = story.sources.indexOf(event.source);
+      if (i >= 0) story.proofs[i] = betterProof(story.proofs[i] ?? 'none', event.proof);
+    }
     addDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
-    story.proof = betterProof(story.proof, proofOf(event.transport, event.authenticated === true));
     if (event.answeredAt !== null && call.answered === null) this.#connect(event.call, call, story, event.answeredAt);
     return this.#judge(call.story, story, event.at);
   }
@@ -321,7 +317,8 @@ class OutOfHours implements Detector<
       calls: [...story.calls],
       callKeys: [...story.callKeys],
       sources: [...story.sources],
-      sourceProof: story.proof,
+      // what is not certain of one is not certain of what is told of all
+      sourceProof: story.proofs.length === 0 ? 'none' : story.proofs.reduce(worseProof),
       accounts: [],
       ...(price > 0
         ? { loss: { amount: Math.round(price * 100) / 100, currency: this.#site.currency, estimated: true } }
@@ -376,7 +373,7 @@ const emptyStory = (subject: Subject, hours: Hours, started: Millis): Story => (
   sources: [],
   calls: [],
   callKeys: [],
-  proof: 'none',
+  proofs: [],
   said: unsaid(),
 });
 

@@ -11,6 +11,7 @@ import type {
   RegisterAccepted,
   RegisterRemoved,
   Severity,
+  SourceProof,
   Tick,
 } from '../model.ts';
 import type { Site } from '../site/site.ts';
@@ -51,7 +52,10 @@ class RegistrationHijack implements Detector<Taken['kind']> {
   /** account and source -> failures there */
   readonly #failures = new BoundedMap<{ count: number; last: Millis }>(FAILURES);
   /** credentials taken from an address that is not bound, which a registration or call may yet explain */
-  readonly #pending = new Map<string, { account: string; address: string; userAgent: string; at: Millis }>();
+  readonly #pending = new Map<
+    string,
+    { account: string; address: string; userAgent: string; proof: SourceProof; at: Millis }
+  >();
 
   constructor(p: Parameters, site: Site) {
     this.#p = p;
@@ -119,8 +123,15 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const disturbed = event.others.length > 0 || event.displaced.length > 0;
     const another = disturbed || this.#isAnothersAccount(resolved ?? authUser, device.address);
     return another
-      ? tell(state, story, 'high', `registered with the password of ${printable(authUser)}`, event.at)
-      : tell(state, story, 'medium', `registered with the digest username ${printable(authUser)}`, event.at);
+      ? tell(state, story, 'high', `registered with the password of ${printable(authUser)}`, event.at, event.proof)
+      : tell(
+          state,
+          story,
+          'medium',
+          `registered with the digest username ${printable(authUser)}`,
+          event.at,
+          event.proof,
+        );
   }
 
   /**
@@ -151,7 +162,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const say = (severity: Severity, reason: string): EvidenceDraft[] => {
       const story = storyOf(state, device, owner, event.historyKnown);
       story.device = same;
-      return tell(state, story, severity, reason, at);
+      return tell(state, story, severity, reason, at, event.proof);
     };
     if (failures >= this.#p.failures) return say('high', `after ${counted(failures, 'wrong password')} from there`);
     if (same === 'instance' || same === 'agent') {
@@ -202,7 +213,8 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const story = storyOf(state, thief, owner, event.historyKnown);
     story.device = same;
     const reason = `the two took the registration from each other ${counted(switches, 'time')}`;
-    return tell(state, story, 'high', reason, event.at);
+    // of the two only he who registered now is certain to be where he says
+    return tell(state, story, 'high', reason, event.at, thief === device ? event.proof : 'none');
   }
 
   #fight(state: State, a: Device, b: Device, at: Millis): number {
@@ -222,11 +234,12 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     if (devices.some((d) => networkOf(d.address) === networkOf(source))) return NOTHING;
     state.removed = { key, at, devices };
     const story = storyOf(state, visitor(owner, source, '', at), owner, true);
-    return tell(state, story, 'medium', 'which removed the registration', at);
+    return tell(state, story, 'medium', 'which removed the registration', at, 'none');
   }
 
   #failed(event: AuthFailed): readonly EvidenceDraft[] {
-    if (event.reason !== 'wrong-credentials' || this.#isOurs(event.source)) return NOTHING;
+    // failures that anybody could have sent in its name say nothing about an address
+    if (event.reason !== 'wrong-credentials' || event.proof === 'none' || this.#isOurs(event.source)) return NOTHING;
     const key = `${event.account ?? event.username}|${sourceKey(event.source)}`;
     const seen = this.#failures.get(key);
     const count = seen === undefined || event.at - seen.last > DAY ? 1 : seen.count + 1;
@@ -247,7 +260,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     if (state === undefined || this.#isHome(state, source)) return NOTHING;
     const pending = `${account}|${sourceKey(source)}`;
     if (this.#pending.size < PENDING && !this.#pending.has(pending))
-      this.#pending.set(pending, { account, address: source, userAgent: event.userAgent, at });
+      this.#pending.set(pending, { account, address: source, userAgent: event.userAgent, proof: event.proof, at });
     return NOTHING;
   }
 
@@ -261,7 +274,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
       if (state === undefined || owner === undefined || this.#isHome(state, waiting.address)) continue;
       if (state.stories.some((s) => s.key === sourceKey(waiting.address))) continue;
       const story = storyOf(state, visitor(owner, waiting.address, waiting.userAgent, at), owner, true);
-      found.push(...tell(state, story, 'medium', 'with its password but without registering', at));
+      found.push(...tell(state, story, 'medium', 'with its password but without registering', at, waiting.proof));
     }
     return found;
   }
@@ -297,11 +310,11 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const taken = number.chargeable && event.answeredAt !== null;
     if (robbed)
       return fresh || taken
-        ? tell(state, story, 'critical', `and ${counted(calls, 'call')} placed`, at, calls)
+        ? tell(state, story, 'critical', `and ${counted(calls, 'call')} placed`, at, event.proof, calls)
         : NOTHING;
     const other = story.device === 'other';
     const severity: Severity = other ? (taken ? 'critical' : 'high') : 'medium';
-    return tell(state, story, severity, 'which called without being registered', at, calls);
+    return tell(state, story, severity, 'which called without being registered', at, event.proof, calls);
   }
 
   #state(event: RegisterAccepted): State {
@@ -341,7 +354,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const s = snapshot as {
       states: Packed<State>[];
       failures: Packed<{ count: number; last: Millis }>[];
-      pending: [string, { account: string; address: string; userAgent: string; at: Millis }][];
+      pending: [string, { account: string; address: string; userAgent: string; proof: SourceProof; at: Millis }][];
     };
     this.#states.restore(s.states, copy);
     this.#failures.restore(s.failures, copy);

@@ -35,10 +35,9 @@ export function probeOf(request: RequestFacts): string {
   }
 }
 
-export function note(scanner: Scanner, method: string, userAgent: string, proof: SourceProof): void {
+export function note(scanner: Scanner, method: string, userAgent: string): void {
   if (method !== '' && scanner.methods.length < 8 && !scanner.methods.includes(method)) scanner.methods.push(method);
   if (userAgent !== '') scanner.userAgent = userAgent;
-  if (proof !== 'none') scanner.proof = proof;
 }
 
 /** `prefixes`: was it the search for a dialling prefix? */

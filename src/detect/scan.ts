@@ -10,7 +10,6 @@ import type {
   RequestAnswered,
   RequestSeen,
   Severity,
-  SourceProof,
   Tick,
 } from '../model.ts';
 import type { Site } from '../site/site.ts';
@@ -19,7 +18,7 @@ import { BoundedMap, SlidingDistinct, type Packed } from '../windows.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
 import { evidenceOf, note, probeOf, type Scanner } from './scan-story.ts';
-import { copy, escalate, FloodGate, proofOf, unsaid } from './story.ts';
+import { copy, escalate, FloodGate, sourceOf, storyKey, storyKeys, unsaid } from './story.ts';
 import { NamedTools, toolOf } from './tools.ts';
 
 const parameters = z.strictObject({
@@ -108,7 +107,8 @@ class Scan implements Detector<Taken['kind']> {
         return this.#befriend(event.binding.source, event.at);
       case 'call.started':
         // the PBX serves him without a password: a peer, or a hole that unregistered-caller tells of
-        if (event.source !== null) this.#scanners.peek(sourceKey(event.source))?.probes.delete(event.dialled);
+        if (event.source !== null)
+          for (const key of storyKeys(sourceKey(event.source))) this.#scanners.peek(key)?.probes.delete(event.dialled);
         return NOTHING;
       case 'tick':
         return NOTHING;
@@ -117,12 +117,13 @@ class Scan implements Detector<Taken['kind']> {
 
   #befriend(source: string | null, at: Millis): readonly EvidenceDraft[] {
     if (source === null) return NOTHING;
-    const key = sourceKey(source);
-    this.#friends.set(key, at);
-    this.#pending.delete(key);
-    this.#singles.delete(key);
-    // what a newly come phone or an office behind one address asked before it had logged in was no scan
-    if (this.#scanners.peek(key)?.said.severity === null) this.#scanners.delete(key);
+    this.#friends.set(sourceKey(source), at);
+    for (const key of storyKeys(sourceKey(source))) {
+      this.#pending.delete(key);
+      this.#singles.delete(key);
+      // what a newly come phone or an office behind one address asked before it had logged in was no scan
+      if (this.#scanners.peek(key)?.said.severity === null) this.#scanners.delete(key);
+    }
     return NOTHING;
   }
 
@@ -130,8 +131,9 @@ class Scan implements Detector<Taken['kind']> {
     const { request } = event;
     // credentials are judged by what becomes of them
     if (event.trunk !== null || request.authUser !== null) return NOTHING;
-    const key = sourceKey(request.source);
-    if (this.#friends.has(key)) return NOTHING;
+    const base = sourceKey(request.source);
+    if (this.#friends.has(base)) return NOTHING;
+    const key = storyKey(base, request.proof);
     const probe = probeOf(request);
     const single = this.#singles.get(key);
     if (single === undefined) {
@@ -143,7 +145,7 @@ class Scan implements Detector<Taken['kind']> {
     if (probe === single.probe && this.#scanners.peek(key) === undefined) return told;
     const scanner = this.#scanner(key, request.source, event.at, single);
     const fresh = this.#probe(scanner, probe, event.at);
-    note(scanner, request.method, request.userAgent, proofOf(request.transport, false));
+    note(scanner, request.method, request.userAgent);
     if (!fresh) return told;
     if (request.method === 'INVITE') this.#prefixes(scanner, probe);
     const found = this.#judge(key, scanner, event.at, false);
@@ -153,9 +155,9 @@ class Scan implements Detector<Taken['kind']> {
   #answered(event: RequestAnswered): readonly EvidenceDraft[] {
     const { request, status } = event;
     if (event.trunk !== null) return NOTHING;
-    const key = sourceKey(request.source);
+    const key = storyKey(sourceKey(request.source), request.proof);
     const probe = probeOf(request);
-    const friend = this.#friends.has(key);
+    const friend = this.#friends.has(sourceKey(request.source));
     if (status < 300 && request.method !== 'OPTIONS') {
       this.#scanners.peek(key)?.probes.delete(probe);
       return NOTHING;
@@ -163,21 +165,13 @@ class Scan implements Detector<Taken['kind']> {
     // busy, no answer, cancelled, and the PBX's own troubles tell nothing about what exists
     if (status !== 403 && status !== 404 && status !== 484 && status !== 604 && (friend || status >= 300))
       return NOTHING;
-    return this.#learnt(
-      key,
-      request.source,
-      probe,
-      event.at,
-      request.method,
-      request.userAgent,
-      proofOf(request.transport, false),
-    );
+    return this.#learnt(key, request.source, probe, event.at, request.method, request.userAgent);
   }
 
   #unknown(event: AuthFailed): readonly EvidenceDraft[] {
-    const { source, username, at, method, userAgent, transport } = event;
+    const { source, username, at, method, userAgent, proof } = event;
     if (this.#site.networks.isPbx(source) || this.#site.networks.trunkOf(source) !== null) return NOTHING;
-    return this.#learnt(sourceKey(source), source, username, at, method, userAgent, proofOf(transport, false));
+    return this.#learnt(storyKey(sourceKey(source), proof), source, username, at, method, userAgent);
   }
 
   /** An answer that told the prober whether something exists. */
@@ -188,7 +182,6 @@ class Scan implements Detector<Taken['kind']> {
     at: Millis,
     method: string,
     userAgent: string,
-    proof: SourceProof,
   ): readonly EvidenceDraft[] {
     let single = this.#singles.get(key);
     if (single === undefined) {
@@ -199,7 +192,7 @@ class Scan implements Detector<Taken['kind']> {
     const fresh = this.#probe(scanner, probe, at);
     const before = scanner.answers.has(probe);
     scanner.answers.add(probe, at);
-    note(scanner, method, userAgent, proof);
+    note(scanner, method, userAgent);
     if (fresh && method === 'INVITE') this.#prefixes(scanner, probe);
     return before && !fresh ? NOTHING : this.#judge(key, scanner, at, true);
   }
@@ -218,10 +211,10 @@ class Scan implements Detector<Taken['kind']> {
         methods: [],
         tool: single.tool,
         userAgent: '',
-        proof: 'none',
+        proof: key === sourceOf(key) ? 'answered' : 'none',
         said: unsaid(),
       };
-      if (single.at >= at - DAY && !this.#friends.has(key)) this.#probe(scanner, single.probe, single.at);
+      if (single.at >= at - DAY && !this.#friends.has(sourceOf(key))) this.#probe(scanner, single.probe, single.at);
       this.#scanners.set(key, scanner);
     }
     scanner.last = at;
@@ -247,7 +240,7 @@ class Scan implements Detector<Taken['kind']> {
   /** Is a threshold reached, and how gravely? */
   #verdict(key: string, scanner: Scanner, at: Millis): { severity: Severity; rule: string } | null {
     const p = this.#p;
-    const friend = this.#friends.has(key);
+    const friend = this.#friends.has(sourceOf(key));
     const times = friend ? p.friends : 1;
     const from = at - p.window;
     if (scanner.answers.countSince(from) >= p.targets * times)

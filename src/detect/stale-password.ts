@@ -2,7 +2,7 @@ import type { AuthFailed, AuthSucceeded, EvidenceDraft, Millis, Severity, Subjec
 import { DAY, iso } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { counted, printable } from './phrases.ts';
-import { accountSubject, addressSubject, copy, proofOf } from './story.ts';
+import { accountSubject, addressSubject, copy } from './story.ts';
 
 const PHONES = 5_000;
 
@@ -19,7 +19,7 @@ export function draft(
   subject: Subject,
   key: string,
 ): EvidenceDraft {
-  const sourceProof = proofOf(event.transport, false);
+  const sourceProof = event.proof ?? 'none';
   const { at, source } = event;
   const nobody = { summary: '', facts: {}, calls: [], callKeys: [], accounts: [] };
   return { ...nobody, key, at, severity, subject, sources: [source], sourceProof };

@@ -1,4 +1,4 @@
-import { severityRank, type Millis, type Severity, type SourceProof, type Subject, type Transport } from '../model.ts';
+import { severityRank, type Millis, type Severity, type SourceProof, type Subject } from '../model.ts';
 import { HOUR } from '../time.ts';
 
 /** What every detector needs to say a thing once per escalation and not once per event. */
@@ -65,14 +65,17 @@ export function addDistinct(list: string[], value: string, limit: number): boole
   return true;
 }
 
-/** What carries a packet says of its source: over UDP anybody can write any source address. */
-export const proofOf = (transport: Transport | null, authenticated: boolean): SourceProof =>
-  authenticated ? 'authenticated' : transport === null || transport === 'udp' ? 'none' : 'answered';
-
-const PROOFS: readonly SourceProof[] = ['none', 'answered', 'authenticated'];
-/** The better of two proofs. */
-export const betterProof = (a: SourceProof, b: SourceProof): SourceProof =>
-  PROOFS.indexOf(a) >= PROOFS.indexOf(b) ? a : b;
+/**
+ * Where a story about a source is kept: what certainly came from there apart from what anybody could have sent in its
+ * name, so that a forger cannot add to what an innocent address is blamed for, and one packet that is really its own
+ * does not vouch for forged ones.
+ */
+export const storyKey = (source: string, proof: SourceProof | null): string =>
+  proof === null || proof === 'none' ? `${source}?` : source;
+/** Both keys of a source. */
+export const storyKeys = (source: string): readonly string[] => [source, `${source}?`];
+/** The source of a story's key. */
+export const sourceOf = (key: string): string => (key.endsWith('?') ? key.slice(0, -1) : key);
 
 export const accountSubject = (value: string): Subject => ({ type: 'account', value });
 export const addressSubject = (value: string): Subject => ({ type: 'address', value });

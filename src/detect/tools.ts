@@ -3,7 +3,7 @@ import type { EvidenceDraft, Millis, RequestFacts } from '../model.ts';
 import { DAY, formatDuration, HOUR, iso } from '../time.ts';
 import { SlidingDistinct } from '../windows.ts';
 import { counted, printable } from './phrases.ts';
-import { addressSubject, copy, escalate, proofOf, unsaid, type Said } from './story.ts';
+import { addressSubject, copy, escalate, unsaid, type Said } from './story.ts';
 
 /**
  * User agents of programs that scan, guess and test SIP servers, as they name themselves unless told otherwise. A weak
@@ -89,7 +89,7 @@ export class NamedTools {
         calls: [],
         callKeys: [],
         sources: sources === 1 ? [request.source] : this.#sources.values().slice(-8),
-        sourceProof: proofOf(request.transport, false),
+        sourceProof: sources === 1 ? request.proof : 'none',
         accounts: [],
       },
     ];

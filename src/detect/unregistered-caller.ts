@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import { sourceKey } from '../address.ts';
-import type {
-  CallAnswered,
-  CallRecorded,
-  CallStarted,
-  CallUpdated,
-  EvidenceDraft,
-  Millis,
-  RegisterAccepted,
-  RequestAnswered,
-  Severity,
-  SourceProof,
-  Subject,
+import {
+  betterProof,
+  type CallAnswered,
+  type CallRecorded,
+  type CallStarted,
+  type CallUpdated,
+  type EvidenceDraft,
+  type Millis,
+  type RegisterAccepted,
+  type RequestAnswered,
+  type Severity,
+  type SourceProof,
+  type Subject,
 } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import { formatDuration, iso } from '../time.ts';
@@ -19,17 +20,7 @@ import { BoundedMap, type Packed } from '../windows.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, listed, placeOf, printable } from './phrases.ts';
-import {
-  accountSubject,
-  addDistinct,
-  addressSubject,
-  betterProof,
-  copy,
-  escalate,
-  FloodGate,
-  proofOf,
-  unsaid,
-} from './story.ts';
+import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
 import type { Said } from './story.ts';
 
 const parameters = z.strictObject({
@@ -49,6 +40,8 @@ type Verdict = 'stranger' | 'unwatched' | 'credentials' | 'static';
 interface Call {
   story: string;
   connected: boolean;
+  /** it is certain that it came from the story's address */
+  proven: boolean;
 }
 
 /** The chargeable calls of one address that nobody registered from. */
@@ -60,6 +53,9 @@ interface Story {
   taken: number;
   connected: number;
   refused: number;
+  /** of taken and of connected: those that certainly came from there */
+  provenTaken: number;
+  provenConnected: number;
   numbers: string[];
   places: string[];
   calls: string[];
@@ -67,7 +63,10 @@ interface Story {
   sources: string[];
   accounts: string[];
   userAgent: string;
+  /** best proof of a single call */
   proof: SourceProof;
+  /** what was told of it as proof last */
+  saidProof: SourceProof;
   said: Said;
 }
 
@@ -121,7 +120,7 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
         verdict === 'credentials' && event.account !== null
           ? accountSubject(event.account)
           : addressSubject(event.source);
-      call = { story: `${verdict}|${subject.value}|${sourceKey(event.source)}`, connected: false };
+      call = { story: `${verdict}|${subject.value}|${sourceKey(event.source)}`, connected: false, proven: false };
       this.#calls.set(event.call, call);
       const story = this.#story(call.story, subject, verdict, event.at);
       story.taken++;
@@ -135,12 +134,20 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     addDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
     if (event.account !== null) addDistinct(story.accounts, event.account, 8);
     if (event.userAgent !== '') story.userAgent = event.userAgent;
-    story.proof = betterProof(story.proof, proofOf(event.transport, event.authenticated === true));
-    if (event.answeredAt !== null && !call.connected) {
-      call.connected = true;
-      story.connected++;
-    }
+    this.#weigh(story, call, event);
     return this.#judge(call.story, story, event.at);
+  }
+
+  /** Counts a call as connected, and as certainly from there, each once. */
+  #weigh(story: Story, call: Call, event: CallEvent): void {
+    story.proof = betterProof(story.proof, event.proof);
+    const connects = event.answeredAt !== null && !call.connected;
+    const proves = event.proof !== 'none' && !call.proven;
+    call.connected ||= connects;
+    call.proven ||= proves;
+    if (connects) story.connected++;
+    if (proves) story.provenTaken++;
+    if (call.connected && call.proven && (connects || proves)) story.provenConnected++;
   }
 
   /** null: nothing against this call. */
@@ -183,7 +190,6 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     addDistinct(story.places, placeOf(number), 8);
     addDistinct(story.sources, source, 8);
     if (event.request.userAgent !== '') story.userAgent = event.request.userAgent;
-    story.proof = betterProof(story.proof, proofOf(event.request.transport, false));
     return this.#judge(`stranger|${source}|${key}`, story, event.at);
   }
 
@@ -196,6 +202,7 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     if (call.connected || event.record.disposition !== 'ANSWERED') return [];
     call.connected = true;
     story.connected++;
+    if (call.proven) story.provenConnected++;
     return this.#judge(call.story, story, event.at);
   }
 
@@ -206,6 +213,8 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     if (story === undefined) return;
     story.taken--;
     if (call.connected) story.connected--;
+    if (call.proven) story.provenTaken--;
+    if (call.connected && call.proven) story.provenConnected--;
     story.callKeys = story.callKeys.filter((k) => k !== key);
   }
 
@@ -220,6 +229,8 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
         taken: 0,
         connected: 0,
         refused: 0,
+        provenTaken: 0,
+        provenConnected: 0,
         numbers: [],
         places: [],
         calls: [],
@@ -228,6 +239,7 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
         accounts: [],
         userAgent: '',
         proof: 'none',
+        saidProof: 'none',
         said: unsaid(),
       };
       this.#stories.set(key, story);
@@ -250,6 +262,15 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     }
   }
 
+  /** Are the calls that certainly came from there enough for this severity by themselves? */
+  #proofOf(story: Story, severity: Severity): SourceProof {
+    const enough =
+      severity === 'critical'
+        ? story.provenConnected > 0
+        : story.provenTaken >= (severity === 'high' ? this.#p.attempts : 1);
+    return enough ? story.proof : 'none';
+  }
+
   #judge(key: string, story: Story, at: Millis): EvidenceDraft[] {
     const severity = this.#severity(story);
     if (severity === null) return [];
@@ -257,11 +278,15 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     const before = story.said.severity;
     // the milder verdicts are told once: a static phone is no news with its second call
     if (before !== null && (story.verdict === 'static' || story.verdict === 'unwatched')) return [];
-    const told = escalate(story.said, severity, count, this.#p.attempts);
+    const proof = this.#proofOf(story, severity);
+    // that the address is certain is news: it may be blocked from then on
+    const proved = before === severity && story.saidProof === 'none' && proof !== 'none';
+    const told = escalate(story.said, severity, count, this.#p.attempts) ?? (proved ? severity : null);
     if (told === null || (told !== before && !this.#gate.admits(at, told))) return [];
+    story.saidProof = proof;
     return [
       {
-        key: `${key}|${iso(story.first)}|${told}|${count}`,
+        key: `${key}|${iso(story.first)}|${told}|${count}${proof === 'none' ? '' : '|proven'}`,
         at,
         severity: told,
         subject: story.subject,
@@ -279,7 +304,7 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
         calls: [...story.calls],
         callKeys: [...story.callKeys],
         sources: [...story.sources],
-        sourceProof: story.proof,
+        sourceProof: proof,
         accounts: story.accounts.filter((a) => a !== story.subject.value),
       },
     ];

@@ -65,5 +65,7 @@ export function trace(traces: Traces, e: Evidence, sources: readonly string[]): 
   if (!isGrave(e)) return;
   if (e.detector === 'registration-hijack' && e.subject.type === 'account')
     remember(traces.hijacked, e.subject.value, e.at);
-  if (e.detector === 'brute-force') for (const source of sources) remember(traces.guessing, source, e.at);
+  // what anybody can send in its name makes nobody a guesser
+  if (e.detector === 'brute-force' && e.sourceProof !== 'none')
+    for (const source of sources) remember(traces.guessing, source, e.at);
 }

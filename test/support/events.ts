@@ -63,6 +63,7 @@ export const request = (over: Partial<RequestFacts> = {}): RequestFacts => ({
   authUser: null,
   nonce: null,
   nc: null,
+  proof: over.transport === undefined || over.transport === 'udp' ? 'none' : 'answered',
   ...over,
 });
 
@@ -103,6 +104,7 @@ export const failed = (at: Millis, over: Over<AuthFailed> = {}): AuthFailed => (
   callId: 'c@x',
   reason: 'wrong-credentials',
   userAgent: 'Fanvil X4',
+  proof: 'answered',
   ...over,
 });
 
@@ -118,6 +120,7 @@ export const succeeded = (at: Millis, over: Over<AuthSucceeded> = {}): AuthSucce
   method: 'REGISTER',
   callId: 'c@x',
   userAgent: 'Yealink T46',
+  proof: 'authenticated',
   ...over,
 });
 
@@ -149,6 +152,7 @@ export const registered = (
   others: [],
   displaced: [],
   authUser: null,
+  proof: 'authenticated',
   historyKnown: true,
   ...rest,
 });
@@ -184,6 +188,12 @@ const call = (at: Millis, over: Partial<CallFacts>): CallFacts => ({
   transport: 'udp',
   userAgent: 'Yealink T46',
   authenticated: true,
+  proof:
+    over.authenticated === undefined || over.authenticated === true
+      ? 'authenticated'
+      : over.transport === undefined || over.transport === 'udp'
+        ? 'none'
+        : 'answered',
   registration: 'this-source',
   startedAt: at,
   answeredAt: null,

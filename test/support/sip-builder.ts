@@ -23,6 +23,8 @@ export interface RequestOptions {
   /** digest username; its answer is made of `answer`, so that two guesses differ */
   readonly auth?: string;
   readonly answer?: string;
+  /** default: the nonce that challenges to this station carry */
+  readonly nonce?: string;
   readonly extra?: readonly string[];
 }
 
@@ -49,6 +51,11 @@ export class Station {
     this.server = server;
   }
 
+  /** What challenges to this station hold: like Asterisk's, its nonce is this address's alone. */
+  challenge(nonce = `n-${this.address}`): string[] {
+    return [`WWW-Authenticate: Digest realm="asterisk", nonce="${nonce}", algorithm=MD5, qop="auth"`];
+  }
+
   nextBranch(): string {
     return `z9hG4bK-${this.address}-${this.port}-${++this.#branch}`;
   }
@@ -72,7 +79,7 @@ export class Station {
       ...(o.auth === undefined
         ? []
         : [
-            `Authorization: Digest username="${o.auth}", realm="asterisk", nonce="n1", uri="${uri}", response="${o.answer ?? '0'.repeat(32)}", algorithm=MD5`,
+            `Authorization: Digest username="${o.auth}", realm="asterisk", nonce="${o.nonce ?? `n-${this.address}`}", uri="${uri}", response="${o.answer ?? '0'.repeat(32)}", algorithm=MD5`,
           ]),
       ...(o.extra ?? []),
       'Content-Length: 0',
@@ -101,7 +108,7 @@ export class Station {
     const listed = o.listed ?? [`${contact};expires=${o.seconds ?? 3600}`];
     return [
       first,
-      this.answer(at + 5, first, 401, challenge),
+      this.answer(at + 5, first, 401, this.challenge()),
       second,
       this.answer(
         at + 15,
@@ -121,7 +128,7 @@ export class Station {
     const second = this.request(at + 10, { ...common, cseq: 2, auth });
     const packets = [
       first,
-      this.answer(at + 5, first, 401, challenge),
+      this.answer(at + 5, first, 401, this.challenge()),
       ack,
       second,
       this.answer(at + 12, second, 100),
