@@ -1,39 +1,31 @@
-import { spawn } from "node:child_process";
-import { resolve } from "node:path";
-import {
-  setImmediate as turn,
-  setTimeout as sleep,
-} from "node:timers/promises";
-import { loadConfig, type Config } from "../config.ts";
-import { Counters } from "../counters.ts";
-import { messageOf, RingfenceError } from "../errors.ts";
-import { createLog, type Log } from "../log.ts";
-import type { Event } from "../model.ts";
-import { Pipeline } from "../pipeline.ts";
-import type { Change } from "../respond/incidents.ts";
-import { Recorder } from "../respond/recorder.ts";
-import type { Site } from "../site/index.ts";
-import type { Store } from "../store/index.ts";
-import { DAY, HOUR, MINUTE, parseDuration, SECOND } from "../time.ts";
-import { enforces } from "./acting.ts";
-import {
-  readSecrets,
-  startAmi,
-  startCdr,
-  startHep,
-  type Target,
-} from "./feeds.ts";
-import { lockStore } from "./lock.ts";
-import { RunActing } from "./run-acting.ts";
-import { storeOf } from "./open-store.ts";
-import { EXIT, type GlobalOptions, type Output } from "./output.ts";
-import { alertPrinter } from "./verdict.ts";
-import { readConfig, siteOf } from "./site.ts";
-import { textOptions } from "./text.ts";
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig, type Config } from '../config.ts';
+import { Counters } from '../counters.ts';
+import { messageOf, RingfenceError } from '../errors.ts';
+import { createLog, type Log } from '../log.ts';
+import type { Event } from '../model.ts';
+import { Pipeline } from '../pipeline.ts';
+import type { Change } from '../respond/incidents.ts';
+import { Recorder } from '../respond/recorder.ts';
+import type { Site } from '../site/index.ts';
+import type { Store } from '../store/index.ts';
+import { DAY, HOUR, MINUTE, parseDuration, SECOND } from '../time.ts';
+import { enforces } from './acting.ts';
+import { readSecrets, startAmi, startCdr, startHep, type Target } from './feeds.ts';
+import { lockStore } from './lock.ts';
+import { RunActing } from './run-acting.ts';
+import { startRunControl } from './run-control.ts';
+import { storeOf } from './open-store.ts';
+import { EXIT, type GlobalOptions, type Output } from './output.ts';
+import { alertPrinter } from './verdict.ts';
+import { readConfig, siteOf } from './site.ts';
+import { textOptions } from './text.ts';
 
 interface RunOptions {
   readonly for?: number;
-  readonly log: "debug" | "info" | "warn" | "error";
+  readonly log: 'debug' | 'info' | 'warn' | 'error';
 }
 
 /** The correlator's clock moves at least this often; what waits for time to pass is at most this late. */
@@ -52,24 +44,19 @@ export default async function run(
   const { cdr, ami } = settings.asterisk;
   if (settings.hep === undefined && cdr === undefined && ami === undefined)
     throw new RingfenceError(
-      "config-invalid",
-      "no feed is set: add [hep], [asterisk.cdr] or [asterisk.ami] to the settings (ringfence config print shows them)",
+      'config-invalid',
+      'no feed is set: add [hep], [asterisk.cdr] or [asterisk.ami] to the settings (ringfence config print shows them)',
     );
   const secrets = readSecrets(config);
   const log = createLog(options.log);
   const counters = new Counters();
   const site = siteOf(config);
   const store = storeOf(config, { create: true });
-  const lock = lockStore(
-    store.path,
-    cdr === undefined ? null : resolve(config.directory, cdr.path),
-  );
+  const lock = lockStore(store.path, cdr === undefined ? null : resolve(config.directory, cdr.path));
   try {
     const daemon = new Daemon(config, site, store, counters, log, output);
     const ended = endSignal(options.for, output);
-    process.on("SIGHUP", () =>
-      daemon.reload(options.config ?? config.file ?? undefined),
-    );
+    process.on('SIGHUP', () => daemon.reload(options.config ?? config.file ?? undefined));
     try {
       await daemon.start(secrets);
     } catch (error) {
@@ -88,11 +75,9 @@ export default async function run(
 /** Resolves when somebody wants the daemon to end, or nobody reads its alerts any more (`ringfence run | head`). */
 function endSignal(after: number | undefined, output: Output): Promise<string> {
   return new Promise((end) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const)
-      process.once(signal, () => end(signal));
-    if (after !== undefined)
-      setTimeout(() => end("the time of --for is over"), after).unref();
-    output.onGone(() => end("nobody reads stdout any more"));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(signal));
+    if (after !== undefined) setTimeout(() => end('the time of --for is over'), after).unref();
+    output.onGone(() => end('nobody reads stdout any more'));
   });
 }
 
@@ -111,33 +96,26 @@ class Daemon {
   #hep: Awaited<ReturnType<typeof startHep>> = null;
   #cdr: ReturnType<typeof startCdr> = null;
   #ami: ReturnType<typeof startAmi> = null;
+  #control: Awaited<ReturnType<typeof startRunControl>> | null = null;
   #ready = false;
+  /** as they are since the last reload */
+  #settings: Config['settings'];
 
-  constructor(
-    config: Config,
-    site: Site,
-    store: Store,
-    counters: Counters,
-    log: Log,
-    output: Output,
-  ) {
+  constructor(config: Config, site: Site, store: Store, counters: Counters, log: Log, output: Output) {
     this.#config = config;
+    this.#settings = config.settings;
     this.#store = store;
     this.#counters = counters;
     this.#log = log;
     this.#recorder = new Recorder({
-      cursor: "run",
+      cursor: 'run',
       store,
       snapshots: () => this.#target.pipeline.snapshot(),
       told: alertPrinter(output, textOptions(site, output)),
       counters,
       log,
     });
-    this.#target = {
-      site,
-      pipeline: this.#pipeline(config, site),
-      endpoints: [],
-    };
+    this.#target = { site, pipeline: this.#pipeline(config, site), endpoints: [] };
     this.#acting = new RunActing({
       ...{ config, site, store, counters, log },
       target: () => this.#target,
@@ -153,29 +131,18 @@ class Daemon {
     };
     const watch = (event: Event): void => {
       // a quiet night writes no snapshots
-      if (event.kind !== "tick") this.#recorder.touched();
+      if (event.kind !== 'tick') this.#recorder.touched();
       this.#acting.watch(event);
     };
     const { detect, respond } = settings;
-    return new Pipeline({
-      live: true,
-      detect,
-      respond,
-      enforce: enforces(settings),
-      site,
-      amiRecords,
-      changed,
-      watch,
-    });
+    return new Pipeline({ live: true, detect, respond, enforce: enforces(settings), site, amiRecords, changed, watch });
   }
 
   async start(secrets: ReturnType<typeof readSecrets>): Promise<void> {
-    const stored = this.#store.snapshots.load("run");
+    const stored = this.#store.snapshots.load('run');
     const warm = stored.size > 0 && this.#target.pipeline.restore(stored);
     this.#log.info(
-      warm
-        ? "going on from where it ended"
-        : "starting without a past: what rests on it is judged mildly for an hour",
+      warm ? 'going on from where it ended' : 'starting without a past: what rests on it is judged mildly for an hour',
     );
     const context = {
       config: this.#config,
@@ -184,8 +151,15 @@ class Daemon {
       counters: this.#counters,
       log: this.#log,
     };
+    this.#control = await startRunControl({
+      ...{ store: this.#store, log: this.#log, enforcer: this.#acting.enforcer },
+      settings: () => this.#settings,
+      target: () => this.#target,
+      status: () => this.#status(),
+      reload: () => this.reload(this.#config.file ?? undefined),
+    });
     // the backlog of records first: it lies before what the other feeds tell
-    this.#cdr = startCdr(context, this.#store.offsets.get("run"));
+    this.#cdr = startCdr(context, this.#store.offsets.get('run'));
     await turn(); // the end of the file is found now: what is written from here on is judged
     this.#hep = await startHep(context, secrets.hep);
     this.#ami = startAmi(context, secrets.ami, (session) => {
@@ -197,20 +171,11 @@ class Daemon {
     this.#every(SECOND, () => this.#recorder.tick(Date.now()));
     this.#every(MINUTE, () => {
       const acting = this.#acting.summary();
-      this.#log.info(
-        {
-          counts: this.#counters.all(),
-          held: this.#target.pipeline.sizes(),
-          acting,
-        },
-        "still watching",
-      );
+      this.#log.info({ counts: this.#counters.all(), held: this.#target.pipeline.sizes(), acting }, 'still watching');
     });
     this.#every(6 * HOUR, () => void this.#purge());
     for (const { transport, address, port } of this.#hep?.addresses() ?? [])
-      this.#log.info(
-        `listening for mirrored SIP on ${transport}:${address}:${port}`,
-      );
+      this.#log.info(`listening for mirrored SIP on ${transport}:${address}:${port}`);
     if (this.#ami === null) this.#becomeReady();
   }
 
@@ -218,30 +183,34 @@ class Daemon {
     this.#timers.push(setInterval(work, interval));
   }
 
+  /** What the control socket's `status` tells beside enforcement. */
+  #status(): object {
+    return {
+      ready: this.#ready,
+      counts: this.#counters.all(),
+      ami: this.#ami?.health().state ?? null,
+      hep: this.#hep?.addresses() ?? [],
+      waiting: this.#recorder.waiting,
+    };
+  }
+
   /** Said once: listening everywhere, and logged in to Asterisk where that is asked for. */
   #becomeReady(): void {
     if (this.#ready) return;
     this.#ready = true;
-    process.stderr.write("ringfence ready\n");
+    process.stderr.write('ringfence ready\n');
     // Node has no unix datagram sockets; systemd's own program tells systemd (unit: NotifyAccess=all)
-    if (process.env["NOTIFY_SOCKET"] !== undefined)
-      spawn("systemd-notify", ["--ready"], { stdio: "ignore" }).on(
-        "error",
-        (error) => this.#log.warn(`systemd-notify: ${error.message}`),
+    if (process.env['NOTIFY_SOCKET'] !== undefined)
+      spawn('systemd-notify', ['--ready'], { stdio: 'ignore' }).on('error', (error) =>
+        this.#log.warn(`systemd-notify: ${error.message}`),
       );
   }
 
   async #purge(): Promise<void> {
     const keep = parseDuration(this.#config.settings.store.keep);
     try {
-      const gone = await this.#store.purge(
-        Date.now() - (keep.ok ? keep.value : 90 * DAY),
-      );
-      if (gone > 0)
-        this.#log.info(
-          { incidents: gone },
-          "purged what was older than [store] keep",
-        );
+      const gone = await this.#store.purge(Date.now() - (keep.ok ? keep.value : 90 * DAY));
+      if (gone > 0) this.#log.info({ incidents: gone }, 'purged what was older than [store] keep');
     } catch (error) {
       this.#log.error(`purging failed: ${messageOf(error)}`);
     }
@@ -251,55 +220,40 @@ class Daemon {
    * SIGHUP: new settings of site and detectors, without forgetting what was seen. Wrong settings change nothing.
    * Addresses, files and accounts of the feeds are as they were at the start.
    */
-  reload(path: string | undefined): void {
+  reload(path: string | undefined): string | null {
     try {
       const config = loadConfig(path);
       const site = siteOf(config);
-      const feeds = ({ asterisk, hep, store }: Config["settings"]): string =>
-        JSON.stringify([asterisk, hep, store]);
+      const feeds = ({ asterisk, hep, store }: Config['settings']): string => JSON.stringify([asterisk, hep, store]);
       const pipeline = this.#pipeline(config, site);
-      pipeline.restore(
-        new Map(
-          this.#target.pipeline.snapshot().map((part) => [part.name, part]),
-        ),
-      );
+      pipeline.restore(new Map(this.#target.pipeline.snapshot().map((part) => [part.name, part])));
       site.accounts.learn(this.#target.endpoints);
       this.#acting.useConfig(config, site);
       this.#target.site = site;
       this.#target.pipeline = pipeline;
-      this.#log.info("the settings were read again");
+      this.#settings = config.settings;
+      this.#log.info('the settings were read again');
       for (const warning of config.warnings) this.#log.warn(warning);
       if (feeds(config.settings) !== feeds(this.#config.settings))
-        this.#log.warn(
-          "[asterisk], [hep] or [store] changed: that takes effect at the next start of ringfence",
-        );
+        this.#log.warn('[asterisk], [hep] or [store] changed: that takes effect at the next start of ringfence');
+      return null;
     } catch (error) {
       if (!(error instanceof RingfenceError)) throw error;
-      this.#log.error(
-        { code: error.code },
-        `the settings were not taken, the old ones stand: ${error.message}`,
-      );
+      this.#log.error({ code: error.code }, `the settings were not taken, the old ones stand: ${error.message}`);
+      return error.message;
     }
   }
 
   /** @returns false: the store could not take everything */
   async stop(): Promise<boolean> {
+    this.#control?.close();
     for (const timer of this.#timers) clearInterval(timer);
     const closed = Promise.all([this.#hep?.close(), this.#ami?.close()]);
-    await Promise.race([
-      closed,
-      sleep(CLOSE_WITHIN, undefined, { ref: false }),
-    ]);
+    await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
-    const stored = [this.#recorder.close(), this.#acting.close()].every(
-      Boolean,
-    );
-    if (!stored)
-      this.#log.error(
-        { changes: this.#recorder.waiting },
-        "the store could not take what was judged last",
-      );
-    this.#log.info({ counts: this.#counters.all() }, "ended");
+    const stored = [this.#recorder.close(), this.#acting.close()].every(Boolean);
+    if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
+    this.#log.info({ counts: this.#counters.all() }, 'ended');
     return stored;
   }
 }
