@@ -6,6 +6,7 @@ import { cdrOptions, hepOptions } from './collect/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
+import { lockOptions, unknownGroups } from './respond/lock/options.ts';
 import { respondOptions, unknownNames, type UnknownName } from './respond/options.ts';
 import { siteSettings } from './site/options.ts';
 import { storeOptions } from './store/options.ts';
@@ -36,6 +37,7 @@ export const settingsSchema = z.strictObject({
   store: storeOptions.prefault({}),
   console: consoleOptions.prefault({}),
   detect: z.strictObject(detectorParameters).prefault({}),
+  lock: lockOptions.prefault({}).describe('the office lock: no calls abroad while the office is closed'),
   respond: respondOptions
     .prefault({})
     .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
@@ -204,8 +206,12 @@ function unknownProblem({ path, name, what, known }: UnknownName): ConfigProblem
 export function checkSettings(tree: unknown, file: string): Settings {
   const checked = settingsSchema.safeParse(tree);
   if (!checked.success) throw new ConfigError(file, problemsOf(checked.error));
-  const { respond, groups } = checked.data;
-  const unknown = unknownNames(respond, { detectors: Object.keys(detectorParameters), groups: Object.keys(groups) });
+  const { respond, lock } = checked.data;
+  const groups = Object.keys(checked.data.groups);
+  const unknown = [
+    ...unknownNames(respond, { detectors: Object.keys(detectorParameters), groups }),
+    ...unknownGroups(lock, groups),
+  ];
   if (unknown.length > 0) throw new ConfigError(file, unknown.map(unknownProblem));
   return checked.data;
 }

@@ -36,6 +36,9 @@ const PURE_FILES = [
   'enforcement',
   'acl-groups',
   'layout',
+  'declarations',
+  'guard-names',
+  'lock/periods',
   'safeguards',
   'latencies',
 ].map((name) => `respond/${name}.ts`);
@@ -51,6 +54,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   collect: ['zod'],
   pbx: ['asterisk-manager', 'zod'],
   store: ['better-sqlite3', 'zod'],
+  respond: ['zod'],
   commands: ['smol-toml', 'zod'],
 };
 const PACKAGES_OF_FILE: Readonly<Record<string, readonly string[]>> = {

@@ -244,16 +244,17 @@ export async function startedAt(rpc: KamailioRpc): Promise<string> {
 
 /**
  * Puts a row into a hash table for `ttl` seconds (at least 1: 0 would be the table's own default). The table must have been
- * declared with autoexpire, or the row never ends. @throws PeerError
+ * declared with autoexpire, or the row never ends; null: it is to stand. @throws PeerError
  */
 export async function tablePut(
   rpc: KamailioRpc,
   table: string,
   key: string,
   value: string,
-  ttl: number,
+  ttl: number | null,
 ): Promise<void> {
-  await rpc.call('htable.setxs', [table, key, value, Math.max(1, Math.ceil(ttl))]);
+  if (ttl === null) await rpc.call('htable.sets', [table, key, value]);
+  else await rpc.call('htable.setxs', [table, key, value, Math.max(1, Math.ceil(ttl))]);
 }
 
 const isAbsent = (error: unknown): boolean =>

@@ -1,6 +1,7 @@
 import type { Millis } from '../model.ts';
 import { SlidingCount, BoundedMap } from '../windows.ts';
 import { MINUTE } from '../time.ts';
+import { lockPeriods, lockText } from './lock/periods.ts';
 
 /**
  * The desired state: what should stand at the PBX and its neighbours, whatever stands there now. An entry is one thing
@@ -16,6 +17,9 @@ export const KINDS = [
   'lock',
   'exempt',
   'allow',
+  // how numbers are dialled here, and the PIN of the office lock: texts that the settings want there
+  'dialplan',
+  'pin',
   // an auth object of PJSIP whose secret was changed
   'secret',
   // an endpoint that PJSIP refuses wholly, registrations and emergency calls too
@@ -50,6 +54,8 @@ export interface Claim {
   readonly since: Millis;
   readonly by: Claimant;
   readonly why: string;
+  /** what is to stand in place of the end; of the lock its periods (lock/periods.ts) */
+  readonly text?: string;
 }
 
 export interface Entry {
@@ -58,6 +64,8 @@ export interface Entry {
   readonly value: string;
   /** end of the claim that ends last; null: none has an end */
   readonly until: Millis | null;
+  /** what stands in place of the end; null: the end does */
+  readonly text: string | null;
   readonly claims: readonly Claim[];
 }
 
@@ -87,6 +95,14 @@ const endOf = (claims: readonly Claim[]): Millis | null => {
   for (const { until } of claims) end = end === null || until === null ? null : Math.max(end, until);
   return end;
 };
+
+/** The lock holds whenever one of its claims does; of other texts the youngest counts. */
+function textOf(kind: Kind, claims: readonly Claim[]): string | null {
+  if (claims.every(({ text }) => text === undefined)) return null;
+  if (kind !== 'lock') return claims.findLast(({ text }) => text !== undefined)?.text ?? null;
+  const plain = claims.flatMap(({ text, until }) => (text === undefined && until !== null ? [{ from: 0, until }] : []));
+  return [lockText(plain), ...claims.flatMap(({ text }) => text ?? [])].filter((text) => text !== '').join(' ');
+}
 
 /** All entries that should stand. No clock: every step is told the time. */
 export class Desired {
@@ -172,9 +188,9 @@ export class Desired {
       this.#entries.delete(key);
       return { kind, value, entry: null, moved: before !== undefined, ended };
     }
-    const entry: Entry = { kind, value, until: endOf(claims), claims };
+    const entry: Entry = { kind, value, until: endOf(claims), text: textOf(kind, claims), claims };
     this.#entries.set(key, entry);
-    return { kind, value, entry, moved: before?.until !== entry.until, ended };
+    return { kind, value, entry, moved: before?.until !== entry.until || before.text !== entry.text, ended };
   }
 }
 
@@ -189,6 +205,20 @@ export const expiryText = (kind: Kind, until: Millis | null): string => {
   if (kind === 'emergency') return '1';
   return until === null ? NEVER : String(Math.ceil(until / 1000));
 };
+
+/** Branches whose rows are texts and no ends. */
+const TEXTS = new Set(['emergency', 'dialplan', 'pin']);
+
+/** When a row that stands somewhere ends by what it says itself; null: it says no end. */
+export function rowEnd(key: string, value: string): Millis | null {
+  const branch = key.slice(0, key.indexOf('/'));
+  if (TEXTS.has(branch)) return null;
+  if (branch === 'lock') {
+    const ends = lockPeriods(value).map(({ until }) => until);
+    return ends.length === 0 ? null : Math.max(...ends);
+  }
+  return /^\d{2,13}$/.test(value) ? Number(value) * 1000 : null;
+}
 
 /**
  * Whose a row is that stands and should not: `ours` (put by us, wanted no more), `over` (its end has passed, whoever put

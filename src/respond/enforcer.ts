@@ -6,6 +6,7 @@ import type { KamailioRpc } from '../pbx/kamailio.ts';
 import type { Nft } from '../pbx/nft.ts';
 import type { Site } from '../site/site.ts';
 import type { ActDetail, CallLeg } from './acts.ts';
+import type { Declared } from './declarations.ts';
 import type { Claim, Claimant, Kind } from './enforcement.ts';
 import { Enforcing } from './enforcing.ts';
 import type { EnforcementStore } from './ledger.ts';
@@ -47,7 +48,7 @@ export interface Enforcer {
   /** Takes back by hand: a decision, all that is claimed of an entry, or everything that refuses. @returns what was taken back */
   unblock(what: Unblock): readonly { readonly kind: Kind; readonly value: string }[];
   /** The settings' own: all entries of this kind that the settings want, in place of those of the last call. */
-  declare(kind: Kind, entries: readonly { readonly value: string; readonly until: Millis | null }[], why: string): void;
+  declare(kind: Kind, entries: readonly Declared[], why: string): void;
   /** Everything that stands or should, and what stands there of others. */
   standing(): Standing;
   /** Does this entry stand, proved at every target that holds such entries? */
@@ -88,6 +89,8 @@ export interface StandingEntry {
   readonly kind: Kind;
   readonly value: string;
   readonly until: Millis | null;
+  /** what stands in place of an end, null: the end does. `lockPeriods` reads that of the office lock */
+  readonly text: string | null;
   readonly claims: readonly Claim[];
   /** `done`: proved at every target that holds such entries */
   readonly state: DecisionState;

@@ -4,6 +4,8 @@ import type { AmiSession } from '../pbx/ami.ts';
 import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
 import { Acts, isAct, type ActDetail } from './acts.ts';
+import type { Declared } from './declarations.ts';
+import { Declaring } from './declaring.ts';
 import {
   Desired,
   entryOf,
@@ -25,7 +27,7 @@ import type {
   Unblock,
 } from './enforcer.ts';
 import { deterministicId } from './ids.ts';
-import { Ledger, newRow } from './ledger.ts';
+import { Ledger, newRow, textIn } from './ledger.ts';
 import { makeLoops } from './loops.ts';
 import type { LoopHandlers, TargetLoop } from './reconcile.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
@@ -49,6 +51,7 @@ export class Enforcing implements Enforcer {
   readonly #rotation: Rotation;
   /** objects of rotated secrets by auth id */
   readonly #secrets = new Map<string, string>();
+  readonly #declaring: Declaring;
   readonly #loops: readonly TargetLoop[];
   readonly #spending: Spending;
   readonly #proxies: ReadonlySet<string>;
@@ -86,6 +89,15 @@ export class Enforcing implements Enforcer {
       undo: (id) => void this.unblock({ id }),
       tick: (now) => this.tick(now),
     });
+    this.#declaring = new Declaring({
+      desired: this.#desired,
+      ledger: this.#ledger,
+      check: (kind, value, claim) => this.#check(kind, value, claim),
+      stand: (kind, value, claim) => this.#stand(kind, value, claim, performance.now()),
+      undone: (change) => this.#moved(change, 'undone', performance.now()),
+      log: options.log,
+      now: options.now,
+    });
     const handlers: LoopHandlers = {
       proved: (entry, at) => this.#proved(entry, at),
       refused: (entry, { code }) => this.#refused(entry, code),
@@ -110,7 +122,8 @@ export class Enforcing implements Enforcer {
       if (secret !== null) this.#secrets.set(row.value, secret.value);
       else if (row.by === 'rule') this.#spending.remember(row.since);
       const { claim: id, since, why, until } = row;
-      this.#stand(kind, row.value, { id, since, why, until, by: row.by as Claimant }, performance.now(), row);
+      const claim: Claim = { id, since, why, until, by: row.by as Claimant, ...textIn(row) };
+      this.#stand(kind, row.value, claim, performance.now(), row);
     }
     for (const decision of this.#options.store.decisions.inState('pending'))
       if (!this.#known(decision)) this.decide([decision]);
@@ -291,33 +304,16 @@ export class Enforcing implements Enforcer {
       const all = [...this.#desired.entries()].filter(({ kind }) => REFUSING.has(kind));
       changes = all.flatMap(({ kind, value }) => this.#desired.clear(kind, value, which) ?? []);
     }
-    for (const change of changes) this.#moved(change, 'undone', started);
+    for (const change of changes) {
+      this.#moved(change, 'undone', started);
+      this.#declaring.lifted(change);
+    }
     if ('all' in what) for (const loop of this.#loops) loop.sweep();
     return changes.map(({ kind, value }) => ({ kind, value }));
   }
 
-  declare(
-    kind: Kind,
-    entries: readonly { readonly value: string; readonly until: Millis | null }[],
-    why: string,
-  ): void {
-    const started = performance.now();
-    const id = `settings:${kind}`;
-    const wanted = new Map(entries.map((entry) => [entry.value, entry.until]));
-    const ours = ({ by }: Claim): boolean => by === 'settings';
-    for (const entry of [...this.#desired.entries()]) {
-      if (entry.kind !== kind || wanted.has(entry.value) || !entry.claims.some(ours)) continue;
-      const change = this.#desired.clear(kind, entry.value, ours);
-      if (change !== null) this.#moved(change, 'undone', started);
-    }
-    for (const [value, until] of wanted) {
-      const before = this.#desired.get(kind, value)?.claims.find((claim) => claim.id === id);
-      if (before?.until === until) continue;
-      const claim: Claim = { id, until, since: this.#options.now(), by: 'settings', why };
-      const checked = this.#check(kind, value, claim);
-      if (checked.ok) this.#stand(kind, checked.value, { ...claim, until: checked.until }, started);
-      else this.#options.log.warn({ kind, value, code: checked.code }, `not pushed: ${checked.reason}`);
-    }
+  declare(kind: Kind, entries: readonly Declared[], why: string): void {
+    this.#declaring.declare(kind, entries, why);
   }
 
   standing(): Standing {
@@ -464,7 +460,8 @@ export class Enforcing implements Enforcer {
         (last, c) => (last === null || c.until === null ? null : Math.max(last, c.until)),
         0,
       );
-      const keys = entry === null ? loop.layout.drop(kind, value, until) : loop.layout.set(kind, value, entry.until);
+      const keys =
+        entry === null ? loop.layout.drop(kind, value, until) : loop.layout.set(kind, value, entry.until, entry.text);
       loop.push(keys, since);
     }
   }

@@ -1,6 +1,7 @@
 import type { Millis } from '../model.ts';
 import { AclGroups, isGroupKey, isSoundAcl } from './acl-groups.ts';
-import { entryKey, expiryText, type Kind, type Verdict } from './enforcement.ts';
+import { entryKey, expiryText, rowEnd, type Kind, type Verdict } from './enforcement.ts';
+import { guardName } from './guard-names.ts';
 
 /**
  * How one target holds the desired state: rows of text under keys of its own. Pure bookkeeping; `targets/` reads and
@@ -12,8 +13,8 @@ export interface Layout {
   /** the desired value of one row, without building all of them */
   row(key: string): string | undefined;
   carries(kind: Kind): boolean;
-  /** An entry stands, until then. @returns keys of the rows that changed by it */
-  set(kind: Kind, value: string, until: Millis | null): readonly string[];
+  /** An entry stands, until then, as `text` if it has one of its own. @returns keys of the rows that changed by it */
+  set(kind: Kind, value: string, until: Millis | null, text?: string | null): readonly string[];
   /** An entry stands no more; its rows are remembered as ours until `until`. @returns keys of the rows that changed */
   drop(kind: Kind, value: string, until: Millis | null): readonly string[];
   /** Keys of all rows that make an entry stand. */
@@ -34,7 +35,8 @@ const GONE_LIMIT = 50_000;
 /** One row an entry, its value the expiry in epoch seconds: AstDB's guard entries, Kamailio's tables, nftables' sets. */
 export class FlatLayout implements Layout {
   readonly #rows = new Map<string, string>();
-  readonly #entryOf = new Map<string, string>();
+  /** key -> entries that rest on it, with the text that each wants; several where the target cannot tell their names apart */
+  readonly #entries = new Map<string, Map<string, string>>();
   /** rows of ours that went -> until when they could come back */
   readonly #gone = new Map<string, Millis>();
   readonly #keyOf: (kind: Kind, value: string) => string | null;
@@ -65,21 +67,23 @@ export class FlatLayout implements Layout {
     return this.#kinds.has(kind);
   }
 
-  set(kind: Kind, value: string, until: Millis | null): readonly string[] {
+  set(kind: Kind, value: string, until: Millis | null, text: string | null = null): readonly string[] {
     const key = this.#key(kind, value);
-    const text = this.#textOf(kind, value, until);
-    if (key === null || this.#rows.get(key) === text) return [];
+    if (key === null) return [];
+    const entries = this.#entries.get(key) ?? new Map<string, string>();
+    this.#entries.set(key, entries.set(entryKey(kind, value), text ?? this.#textOf(kind, value, until)));
     this.#gone.delete(key);
-    this.#rows.set(key, text);
-    this.#entryOf.set(key, entryKey(kind, value));
-    return [key];
+    return this.#write(key, entries);
   }
 
   drop(kind: Kind, value: string, until: Millis | null): readonly string[] {
     const key = this.#key(kind, value);
     if (key === null) return [];
+    const entries = this.#entries.get(key);
+    entries?.delete(entryKey(kind, value));
+    if (entries !== undefined && entries.size > 0) return this.#write(key, entries);
+    this.#entries.delete(key);
     this.#rows.delete(key);
-    this.#entryOf.set(key, entryKey(kind, value));
     if (this.#gone.size >= GONE_LIMIT) this.#forgetOldest();
     this.#gone.set(key, until ?? Infinity);
     return [key];
@@ -91,8 +95,7 @@ export class FlatLayout implements Layout {
   }
 
   entriesOf(key: string): readonly string[] {
-    const entry = this.#entryOf.get(key);
-    return entry === undefined ? [] : [entry];
+    return [...(this.#entries.get(key)?.keys() ?? [])];
   }
 
   judge(key: string, value: string, now: Millis): Verdict {
@@ -100,10 +103,10 @@ export class FlatLayout implements Layout {
     if (gone !== undefined) {
       if (gone === Infinity) this.#gone.set(key, now + FORGET);
       if (gone > now) return 'ours';
-      this.#forget(key);
+      this.#gone.delete(key);
     }
-    // 1 is "there" (an emergency number); anything else that is a time tells its own end
-    return /^\d{2,13}$/.test(value) && Number(value) * 1000 <= now ? 'over' : 'foreign';
+    const end = rowEnd(key, value);
+    return end !== null && end <= now ? 'over' : 'foreign';
   }
 
   adopt(_standing: ReadonlyMap<string, string>): void {
@@ -116,21 +119,38 @@ export class FlatLayout implements Layout {
 
   #forgetOldest(): void {
     const [oldest] = this.#gone.keys();
-    if (oldest !== undefined) this.#forget(oldest);
+    if (oldest !== undefined) this.#gone.delete(oldest);
   }
 
-  #forget(key: string): void {
-    this.#gone.delete(key);
-    if (!this.#rows.has(key)) this.#entryOf.delete(key);
+  /** Of several entries the one that ends last counts: nothing that somebody wants may end early. */
+  #write(key: string, entries: ReadonlyMap<string, string>): readonly string[] {
+    const text = [...entries.values()].reduce((a, b) => (Number(b) > Number(a) ? b : a));
+    if (this.#rows.get(key) === text) return [];
+    this.#rows.set(key, text);
+    return [key];
   }
 }
 
 /** Kinds that the dialplan guard reads from AstDB. */
-const GUARDED: readonly Kind[] = ['address', 'account', 'international', 'number', 'emergency', 'lock', 'exempt'];
+const GUARDED: readonly Kind[] = [
+  'emergency',
+  'dialplan',
+  'exempt',
+  'pin',
+  'address',
+  'account',
+  'international',
+  'number',
+  'lock',
+];
+
+/** Where the guard looks for an entry: endpoints as it writes them. */
+const guardKey = (kind: Kind, value: string): string =>
+  entryKey(kind, kind === 'account' || kind === 'international' || kind === 'exempt' ? guardName(value) : value);
 
 /** AstDB: guard entries, and addresses in ACL objects as well, the only ones of these that stop a REGISTER. */
 export class AsteriskLayout implements Layout {
-  readonly #guard = new FlatLayout(GUARDED, entryKey);
+  readonly #guard = new FlatLayout(GUARDED, guardKey);
   readonly #groups: AclGroups | null;
   readonly #acl = new Map<string, string>();
   #all: ReadonlyMap<string, string> | null = null;
@@ -152,9 +172,9 @@ export class AsteriskLayout implements Layout {
     return this.#guard.rows.get(key) ?? this.#acl.get(key);
   }
 
-  set(kind: Kind, value: string, until: Millis | null): readonly string[] {
+  set(kind: Kind, value: string, until: Millis | null, text: string | null = null): readonly string[] {
     this.#all = null;
-    const keys = this.#guard.set(kind, value, until);
+    const keys = this.#guard.set(kind, value, until, text);
     if (kind !== 'address' || this.#groups === null || this.#groups.keyOf(value) !== null) return keys;
     return [...keys, ...this.#write(this.#groups.place(value))];
   }

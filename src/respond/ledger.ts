@@ -172,5 +172,11 @@ export const newRow = (kind: string, value: string, claim: Claim): Enforcement =
   code: '',
   proof: {},
   tries: 0,
-  detail: null,
+  detail: claim.text === undefined ? null : { text: claim.text },
 });
+
+/** The text of a claim that has one, as its row keeps it. */
+export function textIn({ detail }: Enforcement): { readonly text?: string } {
+  const text = (detail as { readonly text?: unknown } | null)?.text;
+  return typeof text === 'string' ? { text } : {};
+}

@@ -339,7 +339,8 @@ export class TargetLoop {
       },
       (key) => touched.has(key),
     );
-    for (const key of put)
+    // on an empty database what lets through and how numbers are read come before what refuses
+    for (const key of put.toSorted((a, b) => Number(refuses(a)) - Number(refuses(b))))
       if (known(key)) this.#restore(key);
       else this.#mark(key, null);
     for (const key of remove) this.#takeAway(key, standing.get(key) ?? '', now);

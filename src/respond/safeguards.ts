@@ -36,13 +36,23 @@ export const LONGEST: Millis = 30 * DAY;
 
 const no = (code: RefusalCode, reason: string): Checked => ({ ok: false, code, reason });
 
-/** Endpoint ids as pjsip.conf has them, without what AstDB, SQL's LIKE (`%`) or the dialplan would take for more. */
-const ENDPOINT = /^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,79}$/;
+/** Longest endpoint id that fits into a key of AstDB (Asterisk 16: some 250 bytes), in UTF-8. */
+const ENDPOINT_BYTES = 160;
+/**
+ * May this be an endpoint's id? Asterisk takes nearly everything; what means something in the dialplan is written otherwise
+ * in keys (guard-names.ts). Line ends would be other headers of AMI; spaces at the ends do not survive it.
+ */
+const isEndpoint = (value: string): boolean =>
+  value !== '' && value.trim() === value && !CONTROL.test(value) && Buffer.byteLength(value) <= ENDPOINT_BYTES;
+// eslint-disable-next-line no-control-regex -- control characters are what is refused
+const CONTROL = /[\x00-\x1f\x7f]/;
 /** Names of PJSIP's auth objects, whatever printable ASCII they are made of. */
 const AUTH_ID = /^[\x21-\x7e]{1,100}$/;
 const E164_PREFIX = /^[1-9]\d{0,14}$/;
 const DESTINATION = /^\+[1-9]\d{0,14}$/;
-const EMERGENCY = /^[0-9*#]{2,8}$/;
+/** alone and behind a prefix for an outside line of up to four digits */
+const EMERGENCY = /^[0-9*#]{2,12}$/;
+const DIALPLAN = /^(?:outside|international|country|trunk|national|bare|abroad\/\d{1,8})$/;
 
 export interface Checking {
   readonly site: Site;
@@ -75,6 +85,12 @@ export function check(kind: Kind, value: string, until: Millis | null, context: 
 
 const found = (value: string): Checked => ({ ok: true, value, until: null });
 
+/** Kinds that nobody but the settings may put up. */
+const settingsOwn =
+  (known: (value: string) => boolean) =>
+  (value: string, { by }: Checking): Checked =>
+    by === 'settings' && known(value) ? found(value) : no('not-a-value', `only the settings say so: "${value}"`);
+
 const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checked>> = {
   address: checkAddress,
   number: checkNumber,
@@ -89,10 +105,12 @@ const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checke
   allow: checkAccount,
   // who may call abroad though the office is locked; with a plus, where everybody may call
   exempt: (value) =>
-    ENDPOINT.test(value) || DESTINATION.test(value)
+    DESTINATION.test(value) || (isEndpoint(value) && !/^\+\d/.test(value))
       ? found(value)
       : no('not-an-account', `"${value}" is neither an endpoint nor + and the first digits of numbers`),
   emergency: (value) => (EMERGENCY.test(value) ? found(value) : no('not-a-value', `"${value}" is no number`)),
+  dialplan: settingsOwn((value) => DIALPLAN.test(value)),
+  pin: settingsOwn((value) => value === 'hash'),
   lock: (value) => (value === 'international' ? found(value) : no('not-a-value', `there is no lock "${value}"`)),
 };
 
@@ -140,7 +158,7 @@ export const allowedBy = (account: string, until: Millis): Checked & { ok: false
 });
 
 function checkAccount(value: string, { site, by, allowed }: Checking): Checked {
-  if (!ENDPOINT.test(value)) return no('not-an-account', `"${value}" is no endpoint of the PBX`);
+  if (!isEndpoint(value)) return no('not-an-account', `"${value}" is no endpoint of the PBX`);
   if (site.networks.isTrunk(value)) return no('trunk', `${value} is a trunk: blocking it would silence everybody`);
   if (by === 'rule' && !site.accounts.mapped(value))
     return no('unknown-account', `the PBX is not known to have an endpoint ${value}`);

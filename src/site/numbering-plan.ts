@@ -65,6 +65,8 @@ export interface Plan {
   readonly callingCode: string;
   /** prefix for calls abroad, null if the plan names none */
   readonly idd: RegExp | null;
+  /** the usual prefix of a national call, '' for none */
+  readonly nationalPrefix: string;
   /** what a national number starts with when it is dialled within the country, null for none */
   readonly trunk: RegExp | null;
   readonly transform: string | null;
@@ -92,10 +94,12 @@ function compile(country: string | null, record: RawPlan): Plan {
   };
   const mobile = types[1];
   const transform = record[PLACE.transform];
+  const nationalPrefix = record[PLACE.nationalPrefix];
   return {
     country,
     callingCode: record[0] as string,
     idd: atStart(record[PLACE.idd]),
+    nationalPrefix: typeof nationalPrefix === 'string' ? nationalPrefix : '',
     trunk: atStart(record[PLACE.prefixPattern] || record[PLACE.nationalPrefix]),
     transform: typeof transform === 'string' ? transform : null,
     general: whole(record[PLACE.general] as string),

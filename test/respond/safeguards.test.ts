@@ -54,10 +54,14 @@ describe('the last door: what may stand', () => {
     ['a trunk', 'account', 'carrier', 'trunk'],
     ['calls abroad of a trunk', 'international', 'carrier', 'trunk'],
     ['an account that the PBX does not have', 'account', '9999', 'unknown-account'],
-    ['a key with a slash', 'account', 'a/b', 'not-an-account'],
+    ['a name that no key could hold', 'account', 'a'.repeat(161), 'not-an-account'],
+    ['a name with spaces at its end', 'account', '1004 ', 'not-an-account'],
     ['a line end', 'account', '1004\r\nAction: Originate', 'not-an-account'],
     ['no account', 'account', '', 'not-an-account'],
-    ['dialplan', 'account', '${SHELL(id)}', 'not-an-account'],
+    ['dialplan, which is no account of this PBX', 'account', '${SHELL(id)}', 'unknown-account'],
+    ['an exemption of everybody by a name', 'exempt', '+43x', 'not-an-account'],
+    ['a PIN that nobody set', 'pin', 'tries/1004', 'not-a-value'],
+    ['what the guard does not read', 'dialplan', 'abroad/+44', 'not-a-value'],
     ['another lock', 'lock', 'all', 'not-a-value'],
     ['no number', 'emergency', 'police', 'not-a-value'],
   ];
@@ -77,6 +81,7 @@ describe('the last door: what may stand', () => {
     ['a country', 'number', '371', '371'],
     ['a number with a plus', 'number', '+37167000001', '37167000001'],
     ['an emergency number among the emergency numbers', 'emergency', '112', '112'],
+    ['an emergency number behind a prefix of four digits', 'emergency', '9999112', '9999112'],
     ['the office lock', 'lock', 'international', 'international'],
   ];
   for (const [name, kind, value, canonical] of taken)
@@ -104,6 +109,22 @@ describe('the last door: what may stand', () => {
     assert.equal(checked.ok ? '' : checked.code, 'shared-address');
     assert.equal(check('address', '203.0.113.8', null, shared).ok, true, 'one may be his own');
     assert.equal(check('address', '203.0.113.7', null, { ...shared, by: 'hand' }).ok, true, 'people know better');
+  });
+
+  it('takes how numbers are dialled and the PIN from the settings alone', () => {
+    for (const [kind, value] of [
+      ['dialplan', 'country'],
+      ['dialplan', 'abroad/1876'],
+      ['pin', 'hash'],
+    ] as const) {
+      assert.equal(check(kind, value, null, { ...context, by: 'settings' }).ok, true, value);
+      for (const by of ['rule', 'hand'] as const) assert.equal(check(kind, value, null, { ...context, by }).ok, false);
+    }
+  });
+
+  it('takes names of endpoints as Asterisk does', () => {
+    for (const name of ['a/b', 'x(1):2$&y', 'Küche 2', "o'hara", '100%', '[trunk]', '+493012345'])
+      assert.equal(check('account', name, null, { ...context, by: 'hand' }).ok, true, name);
   });
 
   it('lets a person block what the PBX has not told, and an exemption by hand end', () => {

@@ -7,6 +7,9 @@ import type { RowChange, RowOutcome, Target } from './target.ts';
 /** Branches of the family that are ours to keep as they should be; auth, pubkey, dialplan … belong to others. */
 const KEPT = new Set<string>([...KINDS, 'acl']);
 
+/** What the dialplan itself writes: who has tried PINs, and for whom the lock is lifted. */
+const isDialplans = (key: string): boolean => key.startsWith('pin/') && key !== 'pin/hash';
+
 /** Asterisk: rows are keys of AstDB family ringfence. */
 export class AsteriskTarget implements Target {
   readonly name = 'asterisk';
@@ -23,7 +26,7 @@ export class AsteriskTarget implements Target {
 
   async read(): Promise<ReadonlyMap<string, string>> {
     const all = await readTree(this.#session());
-    for (const key of all.keys()) if (!KEPT.has(key.slice(0, key.indexOf('/')))) all.delete(key);
+    for (const key of all.keys()) if (!KEPT.has(key.slice(0, key.indexOf('/'))) || isDialplans(key)) all.delete(key);
     return all;
   }
 

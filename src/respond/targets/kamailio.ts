@@ -12,13 +12,21 @@ const TABLES: ReadonlyMap<Kind, string> = new Map([
   ['account', 'rf_account'],
   ['number', 'rf_number'],
   ['emergency', 'rf_emergency'],
+  ['dialplan', 'rf_dialplan'],
 ]);
+
+/** Tables whose rows do not end: what they hold is there or not. */
+const ENDLESS = new Set(['rf_emergency', 'rf_dialplan']);
 
 /**
  * Rows are `<kind>/<key of the table>`, the value the end in epoch seconds; Kamailio itself ends them (autoexpire), but for
  * emergency numbers, whose table has none.
  */
-export const kamailioLayout = (): FlatLayout => new FlatLayout([...TABLES.keys()], entryKey);
+export const kamailioLayout = (): FlatLayout =>
+  new FlatLayout([...TABLES.keys()], (kind, value) =>
+    // what is abroad is asked for in Asterisk alone
+    kind === 'dialplan' && value.startsWith('abroad/') ? null : entryKey(kind, value),
+  );
 
 /** Calls on their way at a time: its datagram process reads one after the other, and what it cannot hold is lost. */
 const AT_ONCE = 16;
@@ -92,7 +100,7 @@ export class KamailioTarget implements Target {
       const [table, name] = place(key);
       try {
         if (value === null) await tableDelete(this.#rpc, table, name);
-        else await tablePut(this.#rpc, table, name, value, lifeOf(value, now));
+        else await tablePut(this.#rpc, table, name, value, ENDLESS.has(table) ? null : lifeOf(value, now));
         outcomes.set(key, { ok: true, standing: await tableGet(this.#rpc, table, name) });
       } catch (error) {
         // away: the rest would only wait for it
