@@ -21,7 +21,7 @@ export default async function allow(
   let away: string | null = null;
   try {
     const answer = await askOrAct<'allow', AllowAnswer>(config, output, 'allow', params, (hand) => {
-      away = hand.away?.message ?? null;
+      away = hand.away;
       return allowByHand(hand, params);
     });
     for (const { kind, value } of answer.lifted) output.note(`ringfence: lifted: ${kind} ${value}`);

@@ -138,7 +138,8 @@ function table(entries: readonly StandingEntry[], { incidentOf }: Listing, zone:
 
 function counts(entries: readonly StandingEntry[]): string[] {
   const numbers = new Map<string, number>();
-  for (const { kind } of entries) if (isCounted(kind)) numbers.set(kind, (numbers.get(kind) ?? 0) + 1);
+  for (const { kind, claims } of entries)
+    if (isCounted(kind) && claims.some(({ by }) => by === 'settings')) numbers.set(kind, (numbers.get(kind) ?? 0) + 1);
   if (numbers.size === 0) return [];
   const named = [...numbers].map(([kind, count]) => `${count} ${COUNTED[kind as Kind] ?? `of ${kind}`}`);
   return ['', `From the settings stand as well: ${named.join(', ')}.`];

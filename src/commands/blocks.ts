@@ -29,7 +29,7 @@ export default async function blocks(
   if (options.expire) return await expire(config, output);
   let away: string | null = null;
   const answer = await askOrAct<'blocks', BlocksAnswer>(config, output, 'blocks', {}, async (hand) => {
-    away = hand.away?.message ?? null;
+    away = hand.away;
     return await Promise.resolve(listByHand(hand));
   });
   const store = openStore(storePath(config), { create: false });

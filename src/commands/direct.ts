@@ -11,7 +11,7 @@ import { readEndpoints, type PbxEndpoint } from '../pbx/ami-state.ts';
 import type { Enforcer } from '../respond/enforcer.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { SECOND } from '../time.ts';
-import { amiOf, openEnforcer } from './acting.ts';
+import { amiOf, cannotAct, openEnforcer } from './acting.ts';
 import type { Hand } from './by-hand.ts';
 import { storeOf } from './open-store.ts';
 import type { Output } from './output.ts';
@@ -21,8 +21,8 @@ import { siteOf } from './site.ts';
 export const storePath = ({ settings, directory }: Config): string => resolve(directory, settings.store.path);
 
 export interface DirectHand extends Hand {
-  /** why Asterisk cannot be told anything now; null: it can, or the settings have no [asterisk.ami] */
-  readonly away: PeerError | null;
+  /** why Asterisk cannot be told anything now; null: it can */
+  readonly away: string | null;
 }
 
 export interface DirectOptions {
@@ -52,7 +52,7 @@ export async function directly<T>(
   const secret = ami === undefined ? null : readSecret(ami.secret_file, directory, 'asterisk.ami.secret_file');
   const store = options.anyStore === true ? anyStore(config, output) : storeOf(config, { create: true });
   let session: AmiSession | null = null;
-  let away: PeerError | null = null;
+  let away: string | null = ami === undefined ? cannotAct(settings) : null;
   let endpoints: readonly PbxEndpoint[] | null = null;
   const connection = amiOf(config, secret);
   let enforcer: Enforcer | null = null;
@@ -67,7 +67,7 @@ export async function directly<T>(
       } catch (error) {
         if (!(error instanceof PeerError)) throw error;
         if (options.needsAsterisk === true) throw error;
-        away = error;
+        away = error.message;
       }
     if (endpoints !== null) site.accounts.learn(endpoints);
     const log = createLog('silent');

@@ -58,7 +58,12 @@ export function whoAsks(): string {
 export const reason = (why: string | undefined): string =>
   (why === undefined || why.trim() === '' ? `by hand (${whoAsks()})` : `${why.trim()} (${whoAsks()})`).slice(0, 500);
 
-const NAMES: Readonly<Record<string, string>> = { asterisk: 'Asterisk', kamailio: 'Kamailio', nftables: 'nftables' };
+const NAMES: Readonly<Record<string, string>> = {
+  asterisk: 'Asterisk',
+  pjsip: "Asterisk's PJSIP",
+  kamailio: 'Kamailio',
+  nftables: 'nftables',
+};
 export const targetName = (target: string): string => NAMES[target] ?? target;
 
 /** Which targets do not hold it yet, and why. */

@@ -30,7 +30,7 @@ export default async function unblock(
       'all' in params
         ? await panic(config, output, params)
         : await askOrAct<'unblock', UnblockAnswer>(config, output, 'unblock', params, (hand) => {
-            away = hand.away?.message ?? null;
+            away = hand.away;
             return unblockByHand(hand, params);
           });
     return tell(answer, 'all' in params, output, away);
@@ -85,7 +85,7 @@ async function panic(
   return await directly(config, output, { anyStore: true }, async (hand) => {
     const answer = await unblockByHand(hand, params);
     if (daemon !== null) leavePanic(hand.store, Date.now());
-    if (hand.away !== null) output.warn(`ringfence: ${hand.away.message}`);
+    if (hand.away !== null) output.warn(`ringfence: ${hand.away}`);
     return answer;
   });
 }
