@@ -146,13 +146,13 @@ export function authValue(auth: AuthObject, secret: string): string {
 
 /** The hash in an object that authValue made, as AMI shows it; null: not one of ours. */
 export function hashIn(value: string): string | null {
-  let fields: Record<string, unknown>;
+  let fields: Record<string, unknown> | null;
   try {
-    fields = JSON.parse(value) as Record<string, unknown>;
+    fields = JSON.parse(value) as Record<string, unknown> | null;
   } catch {
     return null;
   }
-  const { md5_cred: md5, password_digest: digest } = fields;
+  const { md5_cred: md5, password_digest: digest } = fields ?? {};
   if (typeof md5 === 'string' && /^[0-9a-f]{32}$/.test(md5)) return md5;
   return typeof digest === 'string' && /^SHA-[0-9-]+:[0-9a-f]{64}$/.test(digest) ? digest : null;
 }

@@ -40,21 +40,29 @@ export function createAccounts(options: AccountOptions): Accounts {
 
   let told = new Set<string>();
   let toldAliases = new Map<string, string | null>();
+  let toldNames = new Map<string, readonly string[]>();
+
+  const resolve = (user: string): string | null => {
+    if (own.has(user) || told.has(user)) return user;
+    const alias = ownAliases.has(user) ? ownAliases.get(user) : toldAliases.get(user);
+    if (alias !== undefined) return alias;
+    return told.size === 0 && plausible(user) ? user : null;
+  };
 
   return {
-    resolve(user) {
-      if (own.has(user) || told.has(user)) return user;
-      const alias = ownAliases.has(user) ? ownAliases.get(user) : toldAliases.get(user);
-      if (alias !== undefined) return alias;
-      return told.size === 0 && plausible(user) ? user : null;
-    },
+    resolve,
     mapped: (account) => own.has(account) || told.has(account),
     learn(endpoints) {
       told = new Set(endpoints.map(({ endpoint }) => endpoint));
       toldAliases = new Map();
+      toldNames = new Map(endpoints.map(({ endpoint, aliases }) => [endpoint, aliases]));
       for (const { endpoint, aliases } of endpoints)
         for (const alias of aliases) addAlias(toldAliases, alias, endpoint);
     },
     groupsOf: (account) => groups.get(account) ?? none,
+    aliasesOf: (account) => {
+      const names = [...(options.accounts[account]?.aliases ?? []), ...(toldNames.get(account) ?? [])];
+      return [...new Set(names)].filter((name) => name !== account && resolve(name) === account);
+    },
   };
 }

@@ -91,4 +91,6 @@ export interface Accounts {
   /** The PBX's endpoints as read from AMI, with the AORs and auth usernames that lead to them. Replaces what was told before. */
   learn(endpoints: readonly { readonly endpoint: string; readonly aliases: readonly string[] }[]): void;
   groupsOf(account: string): readonly string[];
+  /** Other names that lead to this account and to no other: AORs, auth usernames. */
+  aliasesOf(account: string): readonly string[];
 }

@@ -67,4 +67,10 @@ describe('accounts', () => {
     assert.deepEqual(made().groupsOf('3001'), ['night']);
     assert.deepEqual(made().groupsOf('1004'), []);
   });
+
+  it('tells the names that lead to one account alone', () => {
+    assert.deepEqual(told().aliasesOf('1004'), ['alice'], 'a desk that two share is nobody');
+    assert.deepEqual(told().aliasesOf('2001'), ['reception']);
+    assert.deepEqual(made().aliasesOf('1004'), []);
+  });
 });
