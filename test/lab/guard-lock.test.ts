@@ -59,6 +59,50 @@ describe('lab: the office lock in the dialplan', function () {
     assert.equal((await dial('0037167000001')).status, 403);
   });
 
+  it('holds within its periods alone, whichever of them', async () => {
+    const periods: [spans: [from: number, until: number][], status: number][] = [
+      [[[-60, 60]], 403],
+      [[[60, 120]], 200],
+      [[[-120, -60]], 200],
+      [
+        [
+          [-120, -60],
+          [60, 120],
+        ],
+        200,
+      ],
+      [
+        [
+          [-120, -60],
+          [-10, 60],
+          [120, 180],
+        ],
+        403,
+      ],
+    ];
+    for (const [spans, status] of periods) {
+      const text = spans.map(([from, end]) => `${inSeconds(from)}-${inSeconds(end)}`).join(' ');
+      await entries.put('lock/international', text);
+      assert.equal((await dial('0037167000001')).status, status, text);
+    }
+    await entries.put('lock/international', `${inSeconds(60)} ${inSeconds(100)}-${inSeconds(200)}`);
+    assert.equal((await dial('0037167000001')).status, 403, 'a plain end holds from the beginning of time');
+    for (const junk of ['-', ' ', 'night', '--', `${inSeconds(60)}-`, '1-2-3', '$[1+1]', ')(']) {
+      await entries.put('lock/international', junk);
+      assert.equal((await dial('0037167000001')).status, 200, junk);
+    }
+  });
+
+  it('comes up and goes by itself, though nobody is there to push it', async () => {
+    const began = Number(inSeconds(0));
+    await entries.put('lock/international', `${began + 2}-${began + 4}`);
+    const at = async (second: number): Promise<number> => {
+      await pause((began + second) * 1000 + 100 - Date.now());
+      return (await dial('0037167000001')).status;
+    };
+    assert.deepEqual([await at(0), await at(2), await at(4)], [200, 403, 200]);
+  });
+
   it('lets one call through after the PIN, from the same phone, and no other', async () => {
     await entries.put('lock/international');
     await entries.put('pin/hash', hash);

@@ -132,6 +132,15 @@ describe('lab: the dialplan guard’s parts', function () {
         ...{ '2125550123': '0', '18765550123': '1', '8765550123': '1', '+14165550123': '1' },
         ...{ '01149301234567': '1', '011': '1' },
       });
+      // seen from Canada most of it is abroad: the longest prefix says so or not
+      for (const number of ['1876', '1416']) await entries.delete(`dialplan/abroad/${number}`);
+      await entries.putAll({ 'dialplan/abroad/1': '1', 'dialplan/abroad/1416': '0', 'dialplan/abroad/14165': '' });
+      const fromCanada: Record<string, string> = {};
+      for (const number of ['2125550123', '+14162550123', '+14165550123', '01149301234567'])
+        fromCanada[number] = await ask(lab(), 'abroad', number);
+      assert.deepEqual(fromCanada, {
+        ...{ '2125550123': '1', '+14162550123': '0', '+14165550123': '1', '01149301234567': '1' },
+      });
     });
   });
 
