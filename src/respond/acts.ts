@@ -192,8 +192,10 @@ export class Acts {
     if (contacts.length + sources.length === 0)
       throw new Refusal('no-contact-named', `which contact of ${row.value} to end is not known: its owner's stays too`);
     const ended = await expireContacts(session, { account: row.value, contacts, sources });
-    if (this.#options.kamailio !== undefined)
-      ended.push(...(await evictContacts(this.#options.kamailio, { users: [row.value], contacts, sources })));
+    if (this.#options.kamailio !== undefined) {
+      const users = [row.value, ...this.#options.site().accounts.aliasesOf(row.value)];
+      ended.push(...(await evictContacts(this.#options.kamailio, { users, contacts, sources })));
+    }
     if (ended.length > 0) this.#options.log.info({ account: row.value, contacts: ended }, 'ended at the registrar');
     return true;
   }

@@ -102,7 +102,7 @@ export class Enforcing implements Enforcer {
       proved: (entry, at) => this.#proved(entry, at),
       refused: (entry, { code }) => this.#refused(entry, code),
     };
-    this.#loops = makeLoops(options, handlers, this.#secrets);
+    this.#loops = makeLoops(options, handlers, this.#secrets, (account) => this.#site.accounts.aliasesOf(account));
   }
 
   /** Takes up what the store says should stand; each row passes the safeguards again. */

@@ -3,7 +3,7 @@ import type { Millis } from '../../model.ts';
 import { startedAt, tableDelete, tableDump, tableGet, tablePut, type KamailioRpc } from '../../pbx/kamailio.ts';
 import { MINUTE } from '../../time.ts';
 import { entryKey, type Kind } from '../enforcement.ts';
-import { FlatLayout } from '../layout.ts';
+import { KamailioLayout } from './kamailio-layout.ts';
 import { lifeOf, type RowChange, type RowOutcome, type Target } from './target.ts';
 
 /** Tables of kamailio-conf/ringfence.cfg. */
@@ -20,12 +20,14 @@ const ENDLESS = new Set(['rf_emergency', 'rf_dialplan']);
 
 /**
  * Rows are `<kind>/<key of the table>`, the value the end in epoch seconds; Kamailio itself ends them (autoexpire), but for
- * emergency numbers, whose table has none.
+ * emergency numbers, whose table has none. `aliases`: further users of an account.
  */
-export const kamailioLayout = (): FlatLayout =>
-  new FlatLayout([...TABLES.keys()], (kind, value) =>
+export const kamailioLayout = (aliases: (account: string) => readonly string[] = () => []): KamailioLayout =>
+  new KamailioLayout(
+    [...TABLES.keys()],
     // what is abroad is asked for in Asterisk alone
-    kind === 'dialplan' && value.startsWith('abroad/') ? null : entryKey(kind, value),
+    (kind, value) => (kind === 'dialplan' && value.startsWith('abroad/') ? null : entryKey(kind, value)),
+    aliases,
   );
 
 /** Calls on their way at a time: its datagram process reads one after the other, and what it cannot hold is lost. */

@@ -32,6 +32,7 @@ export function labSite(lab: Lab): Site {
 export interface RunningEnforcer {
   readonly enforcer: Enforcer;
   readonly keeper: AmiKeeper;
+  readonly site: Site;
   readonly logged: Logged[];
   readonly counters: Counters;
   close(): Promise<void>;
@@ -56,8 +57,9 @@ export async function runEnforcer(
     },
     log,
   );
+  const site = options.site ?? labSite(lab);
   const enforcer = createEnforcer({
-    site: labSite(lab),
+    site,
     store,
     ami: () => keeper.session,
     emergency: ['110', '112'],
@@ -72,6 +74,7 @@ export async function runEnforcer(
   return {
     enforcer,
     keeper,
+    site,
     logged,
     counters,
     close: async () => {
