@@ -9,6 +9,7 @@ import { SECOND } from '../time.ts';
 import type { ControlHandlers } from './control.ts';
 import { Refusal, type MethodParams } from './control-methods.ts';
 import { readTarget } from './hand-target.ts';
+import { rotateByHand, unrotateByHand } from './rotating.ts';
 
 /** What people do by hand is done on this: the daemon's enforcer, or that of a command where there is no daemon. */
 export interface Hand {
@@ -149,6 +150,7 @@ function unblockTarget(
 ): readonly { kind: Kind; value: string }[] {
   const { enforcer } = hand;
   const read = kind === 'lock' ? { value: given } : readTarget(kind, given, hand);
+  if (kind === 'secret' && enforcer.unrotate(read.value).length > 0) return [{ kind, value: read.value }];
   // as it stands, whatever the settings now make of what was dialled
   for (const value of new Set([given.replace(/^\+/, ''), read.value])) {
     const lifted = enforcer.unblock({ kind, value });
@@ -226,6 +228,8 @@ export function handHandlers(
     block: (params) => blockByHand(hand, params),
     unblock: (params) => unblockByHand(hand, params),
     allow: (params) => allowByHand(hand, params),
+    rotate: (params) => rotateByHand(hand, params),
+    unrotate: (params) => unrotateByHand(hand, params),
     blocks: () => listByHand(hand),
     status: () => ({ pid: process.pid, mode: hand.mode(), enforcement: hand.enforcer.health(), ...more.status() }),
     reload: () => {

@@ -7,7 +7,7 @@ export const BLOCKABLE = ['account', 'international', 'number', 'address'] as co
 export type Blockable = (typeof BLOCKABLE)[number];
 
 /** What a person may take back. */
-export const UNBLOCKABLE = [...BLOCKABLE, 'allow', 'lock', 'secret'] as const;
+export const UNBLOCKABLE = [...BLOCKABLE, 'allow', 'lock', 'secret', 'maintenance'] as const;
 export type Unblockable = (typeof UNBLOCKABLE)[number];
 
 const value = z.string().min(1).max(200);
@@ -28,6 +28,8 @@ export const methods = {
   ]),
   blocks: z.strictObject({}),
   allow: z.strictObject({ account: value, lasts, why }),
+  rotate: z.strictObject({ account: value, lasts: lasts.nullable().default(null), why }),
+  unrotate: z.strictObject({ account: value }),
   status: z.strictObject({}),
   reload: z.strictObject({}),
 } as const;

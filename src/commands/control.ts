@@ -121,7 +121,7 @@ const answerLine = (id: unknown, outcome: Outcome): string => `${JSON.stringify(
 const requestSchema = z.strictObject({
   id: z.union([z.number(), z.string().max(64), z.null()]).default(null),
   method: z.enum(Object.keys(methods) as [Method, ...Method[]]),
-  params: z.unknown(),
+  params: z.unknown().optional(),
 });
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -234,6 +234,7 @@ const malformed = (error: z.ZodError): Outcome => {
 
 /** So long a daemon that is just starting may take to make its socket. */
 const STARTING: Millis = 2 * SECOND;
+const AGAIN: Millis = 50;
 
 /**
  * Asks the daemon whose socket is at `path`.
@@ -253,8 +254,8 @@ export async function callControl<M extends Method>(
       return await ask(path, `${JSON.stringify({ id: 1, method, params })}\n`, signal, timeout);
     } catch (error) {
       const away = error instanceof PeerError && error.code === 'peer-unreachable' && error.retryable;
-      if (!away || performance.now() - began > Math.min(STARTING, timeout)) throw error;
-      await sleep(50);
+      if (!away || performance.now() - began > Math.min(STARTING, timeout - 2 * AGAIN)) throw error;
+      await sleep(AGAIN);
     }
   }
 }
