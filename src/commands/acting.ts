@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { canonicalAddress } from '../address.ts';
 import { readNamed, type Config, type Settings } from '../config.ts';
 import type { Counters } from '../counters.ts';
@@ -6,10 +7,12 @@ import type { Log } from '../log.ts';
 import type { AmiOptions, AmiSession } from '../pbx/ami.ts';
 import { kamailioRpc, type KamailioRpc } from '../pbx/kamailio.ts';
 import { Nft } from '../pbx/nft.ts';
+import { emergencyAsDialled } from '../respond/declarations.ts';
 import { createEnforcer, type CallLeg, type Enforcer } from '../respond/enforcer.ts';
 import type { EnforcementStore } from '../respond/ledger.ts';
 import { budgetOf } from '../respond/options.ts';
 import type { Site } from '../site/index.ts';
+import { keepSecretBeside } from './kept-secrets.ts';
 
 export interface ActingOptions {
   readonly config: Config;
@@ -40,7 +43,7 @@ export function openEnforcer(options: ActingOptions): Enforcer {
     site,
     store,
     ami: session,
-    emergency: emergencyOf(settings),
+    emergency: emergencyAsDialled(settings),
     proxies: proxiesOf(settings),
     budget: budgetOf(settings.respond),
     ...(kamailio === null ? {} : { kamailio }),
@@ -48,6 +51,7 @@ export function openEnforcer(options: ActingOptions): Enforcer {
     ...(endpoints === undefined ? {} : { accounts: endpoints }),
     ...(legs === undefined ? {} : { calls: legs }),
     ...(registrations === undefined ? {} : { registrations }),
+    keepSecret: keepSecretBeside(resolve(config.directory, settings.store.path)),
     log,
     counters,
     now: Date.now,
@@ -62,10 +66,6 @@ export function cannotAct({ asterisk, kamailio, nftables }: Settings): string | 
 
 /** May rules act by these settings? Decisions are then pending, else observed; decisions by hand act in either mode. */
 export const enforces = (settings: Settings): boolean => settings.mode === 'enforce' && cannotAct(settings) === null;
-
-/** Emergency numbers of the settings, as dialled: alone and behind the prefix for an outside line. Those of the country the site knows. */
-export const emergencyOf = ({ dialing }: Settings): readonly string[] =>
-  dialing.emergency.flatMap((number) => (dialing.outside === '' ? [number] : [number, `${dialing.outside}${number}`]));
 
 /** @throws RingfenceError config-invalid */
 export function kamailioOf({ kamailio }: Settings): KamailioRpc | null {

@@ -3,12 +3,14 @@ import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
 import type { Event, Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
+import { emergencyAsDialled } from '../respond/declarations.ts';
 import type { Enforcer } from '../respond/enforcer.ts';
 import type { Change } from '../respond/incidents.ts';
 import { actDetail } from '../respond/policy.ts';
 import type { Site } from '../site/index.ts';
 import type { Store } from '../store/index.ts';
-import { cannotAct, emergencyOf, enforces, openEnforcer } from './acting.ts';
+import { cannotAct, enforces, openEnforcer } from './acting.ts';
+import { declareSettings, readPin } from './declare.ts';
 import type { Target } from './feeds.ts';
 
 export interface RunActingOptions {
@@ -27,17 +29,23 @@ export class RunActing {
   readonly enforcer: Enforcer;
   readonly #options: RunActingOptions;
   #config: Config;
+  #pin: string | null;
+  #declareAt: Millis = 0;
+  readonly #warned = new Set<string>();
 
+  /** @throws RingfenceError when the settings or a file that they name cannot be used; StoreError */
   constructor(options: RunActingOptions) {
     const { target } = options;
     this.#options = options;
     this.#config = options.config;
+    this.#pin = readPin(options.config, options.log);
     this.enforcer = openEnforcer({
       ...options,
       endpoints: () => target().endpoints.length || null,
       legs: (call) => target().pipeline.correlator.legsOf(call),
       registrations: (address) => target().pipeline.correlator.registrationsFrom(address),
     });
+    this.#declare(options.site);
     this.#useMode();
   }
 
@@ -52,18 +60,43 @@ export class RunActing {
       this.enforcer.learnt();
   }
 
+  /** The PBX has told its endpoints, and what stands there is read and put right. */
   loggedIn(session: AmiSession): void {
+    this.#declare(this.#options.target().site);
     this.enforcer.loggedIn(session);
   }
 
   tick(now: Millis): void {
+    if (now >= this.#declareAt) this.#declare(this.#options.target().site);
     this.enforcer.tick(now);
   }
 
-  /** Other settings: what they protect now is taken down, and without mode = "enforce" all that rules have put up. */
+  /** What the settings want at the PBX now: another thing at closing time than at noon. */
+  #declare(site: Site): void {
+    const { target, log } = this.#options;
+    const endpoints = target().endpoints.map(({ endpoint }) => endpoint);
+    const declared = declareSettings(
+      this.enforcer,
+      { config: this.#config, site, pin: this.#pin, endpoints },
+      Date.now(),
+    );
+    this.#declareAt = declared.nextAt;
+    for (const warning of declared.warnings) {
+      if (this.#warned.has(warning)) continue;
+      this.#warned.add(warning);
+      log.warn(warning);
+    }
+  }
+
+  /**
+   * Other settings: what they protect now is taken down, and without mode = "enforce" all that rules have put up.
+   * @throws RingfenceError when a file that they name cannot be used: nothing has changed then
+   */
   useConfig(config: Config, site: Site): void {
+    this.#pin = readPin(config, this.#options.log);
     this.#config = config;
-    this.enforcer.useSite(site, emergencyOf(config.settings));
+    this.enforcer.useSite(site, emergencyAsDialled(config.settings));
+    this.#declare(site);
     this.#useMode();
   }
 
