@@ -174,12 +174,12 @@ export class Enforcing implements Enforcer {
     this.#ledger.setState(id, state);
   }
 
-  #decideAct({ id, action, target, at, why }: Decision, detail: Partial<ActDetail>, since: number): void {
+  #decideAct({ id, action, target, at, why, until }: Decision, detail: Partial<ActDetail>, since: number): void {
     if (action === 'none') return;
     const known = this.#ledger.get(action, target, id);
     if (known !== undefined && known.state !== 'pending') return;
     const row: Enforcement = known ?? {
-      ...newRow(action, target, { id, until: null, since: at, by: 'rule', why }),
+      ...newRow(action, target, { id, until: action === 'rotate-secret' ? until : null, since: at, by: 'rule', why }),
       detail: { contacts: detail.contacts ?? [], sources: detail.sources ?? [] } satisfies ActDetail,
     };
     if (!isAct(action)) {
@@ -304,10 +304,13 @@ export class Enforcing implements Enforcer {
       const all = [...this.#desired.entries()].filter(({ kind }) => REFUSING.has(kind));
       changes = all.flatMap(({ kind, value }) => this.#desired.clear(kind, value, which) ?? []);
     }
+    // what ended because the mode did may be put up again when the mode is back; what a person took back stays back
+    const state = 'by' in what ? 'expired' : 'undone';
     for (const change of changes) {
-      this.#moved(change, 'undone', started);
+      this.#moved(change, state, started);
       this.#declaring.lifted(change);
     }
+    if ('by' in what || 'all' in what) this.#acts.callOff();
     if ('all' in what) for (const loop of this.#loops) loop.sweep();
     return changes.map(({ kind, value }) => ({ kind, value }));
   }
@@ -441,13 +444,14 @@ export class Enforcing implements Enforcer {
   }
 
   /**
-   * What was undone is remembered until its end: it could come back with a database that was restored. What has no end of
+   * What was taken back is remembered until its end: it could come back with a database that was restored. What has no end of
    * its own at the PBX is remembered longer: it may stand there still.
    */
   #endRow(row: Enforcement, state: 'expired' | 'undone'): void {
     if (row.kind === 'secret' || row.kind === 'maintenance')
       this.#ledger.put({ ...row, state, until: this.#options.now() + LONGEST });
-    else if (state === 'undone' && row.until !== null) this.#ledger.put({ ...row, state });
+    else if (row.until !== null && (state === 'undone' || row.until > this.#options.now()))
+      this.#ledger.put({ ...row, state });
     else this.#ledger.delete(row);
     if (row.by !== 'settings') this.#ledger.setState(row.claim, state);
   }

@@ -113,7 +113,7 @@ export class Rotation {
    * For a rule: the secret goes to staff's file before it is put up, so that none is ever lost.
    * @returns false: it is put up and not proved yet, ask again @throws Refusal, PeerError
    */
-  async byRule(session: AmiSession, { claim: id, value: account, since, why }: Enforcement): Promise<boolean> {
+  async byRule(session: AmiSession, { claim: id, value: account, since, until, why }: Enforcement): Promise<boolean> {
     const standing = this.#options.rows(id).filter(({ kind }) => kind === 'secret');
     if (standing.length > 0) {
       const refused = standing.find(({ code }) => code !== '');
@@ -121,7 +121,7 @@ export class Rotation {
         throw new Refusal(refused.code, `the new secret of ${account} stands in AstDB and Asterisk does not use it`);
       return standing.every(({ value }) => this.#options.isDone(value));
     }
-    const claim: Claim = { id, since, why, until: null, by: 'rule' };
+    const claim: Claim = { id, since, why, until, by: 'rule' };
     const checked = this.#options.check(account, claim);
     if (!checked.ok) throw new Refusal(checked.code, checked.reason);
     await this.#change(session, checked.value, claim);

@@ -40,6 +40,8 @@ describe('control socket', function () {
     unblock: (params) => params,
     blocks: () => ({ text: 'x'.repeat(8_000_000) }),
     allow: () => new Promise<void>((resolve) => (release = resolve)),
+    rotate: (params) => params,
+    unrotate: (params) => params,
     status: () => ({ pid: 1 }),
     reload: () => undefined,
   };

@@ -1,0 +1,99 @@
+import type { Config } from '../config.ts';
+import { RingfenceError } from '../errors.ts';
+import type { NewSecret } from '../respond/enforcer.ts';
+import { iso } from '../time.ts';
+import { visible } from '../words/index.ts';
+import { Refusal } from './control-methods.ts';
+import { storePath } from './direct.ts';
+import { askOrAct, reason, tellRefusal, untilText } from './hand-command.ts';
+import { keptSecrets } from './kept-secrets.ts';
+import { EXIT, type GlobalOptions, type Output } from './output.ts';
+import { rotateByHand, unrotateByHand, type RotateAnswer, type UnrotateAnswer } from './rotating.ts';
+import { readConfig } from './site.ts';
+
+interface RotateOptions {
+  /** milliseconds */
+  readonly for?: number;
+  readonly undo: boolean;
+  readonly show: boolean;
+  readonly why?: string;
+}
+
+/**
+ * `ringfence rotate ACCOUNT`: a new SIP password in place of the one in pjsip.conf, shown once; `--undo` makes the old one
+ * good again, `--show` shows what a rule gave it.
+ */
+export default async function rotate(
+  [account = '']: readonly string[],
+  options: RotateOptions & GlobalOptions,
+  output: Output,
+): Promise<number> {
+  if (options.undo && (options.show || options.for !== undefined))
+    throw new RingfenceError('usage', '--undo goes alone: it makes the old password good again, now');
+  const config = readConfig(options, output);
+  if (options.show) return show(config, account, output);
+  try {
+    return options.undo ? await undo(config, account, output) : await change(config, account, options, output);
+  } catch (error) {
+    if (error instanceof Refusal) return tellRefusal(error, output);
+    throw error;
+  }
+}
+
+async function change(config: Config, account: string, options: RotateOptions, output: Output): Promise<number> {
+  const params = { account, lasts: options.for ?? null, why: reason(options.why) };
+  const answer = await askOrAct<'rotate', RotateAnswer>(config, output, 'rotate', params, (hand) =>
+    rotateByHand(hand, params),
+  );
+  const { until, proved, secrets, notes } = answer;
+  for (const note of notes) output.note(`ringfence: ${visible(note, 300)}`);
+  if (output.json)
+    output.object({ ...answer, until: until === null ? null : iso(until), state: proved ? 'done' : 'pending' });
+  else {
+    const end = until === null ? '' : ` until ${untilText(until, config.settings.site.timezone)}`;
+    output.result(`Account ${visible(answer.account, 80)} has a new password${end}, shown this once:`);
+    for (const line of secrets.flatMap(linesOf)) output.result(line);
+    output.result(`To make the old one good again: ringfence rotate ${visible(answer.account, 80)} --undo`);
+  }
+  output.note(
+    `ringfence: until its own phone has it, that phone cannot register and cannot call, emergency numbers included. ` +
+      'Calls that are up go on, and a registration stands until its end: to end a thief\'s, see "ringfence alerts show". ' +
+      "Write the same password into pjsip.conf (or the PBX's web page) when there is time, then --undo",
+  );
+  if (!proved) output.warn('ringfence: Asterisk was not seen to use it within 3 s: NOT IN FORCE YET');
+  return proved ? EXIT.done : EXIT.failed;
+}
+
+const linesOf = ({ auth, username, realm, secret, sharedWith }: NewSecret): string[] => [
+  `  user ${visible(username, 80)}  password ${secret}  (realm ${visible(realm, 80)}, auth object ${visible(auth, 80)})`,
+  ...(sharedWith.length === 0 ? [] : [`  needed as well by ${sharedWith.map((name) => visible(name, 80)).join(', ')}`]),
+];
+
+async function undo(config: Config, account: string, output: Output): Promise<number> {
+  const params = { account };
+  const answer = await askOrAct<'unrotate', UnrotateAnswer>(config, output, 'unrotate', params, (hand) =>
+    unrotateByHand(hand, params),
+  );
+  if (output.json) output.object({ ...answer, state: answer.proved ? 'undone' : 'pending' });
+  const name = visible(answer.account, 80);
+  if (!answer.proved) {
+    output.warn(
+      `ringfence: the new password of ${name} is NOT GONE YET: it is taken away as soon as Asterisk can be told`,
+    );
+    return EXIT.failed;
+  }
+  if (!output.json) output.result(`Account ${name}: the password of pjsip.conf is good again`);
+  return EXIT.done;
+}
+
+function show(config: Config, account: string, output: Output): number {
+  const kept = keptSecrets(storePath(config)).filter((one) => one.account === account);
+  for (const one of kept)
+    if (output.json) output.object(one);
+    else for (const line of one.secrets.flatMap(linesOf)) output.result(line.trim());
+  if (kept.length > 0) return EXIT.done;
+  output.warn(
+    `ringfence: no rule has given ${visible(account, 80)} a password that is kept; one given by hand is shown once and kept nowhere`,
+  );
+  return EXIT.failed;
+}
