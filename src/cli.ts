@@ -156,6 +156,14 @@ function buildProgram(): Command {
     .requiredOption('--for <duration>', 'how long, 30 days at the most', duration)
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/allow.ts')));
+  program
+    .command('rotate <account>')
+    .description("a new SIP password in place of a stolen one, shown once; the account's own phone needs it too")
+    .option('--for <duration>', 'then the old one is good again (default: when it is undone)', duration)
+    .option('--undo', 'the old password is good again', false)
+    .option('--show', 'what a rule gave it', false)
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/rotate.ts')));
 
   program
     .command('detectors [name]')
