@@ -61,6 +61,8 @@ interface Waiting {
   row: Enforcement;
   notBefore: Millis;
   running: boolean;
+  /** what it waited for may have come while it was being tried */
+  woken: boolean;
   readonly since: number;
 }
 
@@ -93,14 +95,17 @@ export class Acts {
   take(row: Enforcement, now: Millis, since: number): void {
     const key = `${row.kind}/${row.value}/${row.claim}`;
     if (this.#waiting.has(key)) return;
-    const waiting: Waiting = { row, notBefore: 0, running: false, since };
+    const waiting: Waiting = { row, notBefore: 0, running: false, woken: false, since };
     this.#waiting.set(key, waiting);
     this.#try(key, waiting, now);
   }
 
   /** Something that was waited for is there (a login, the channels of a call): all are tried now. */
   wake(now: Millis): void {
-    for (const waiting of this.#waiting.values()) waiting.notBefore = 0;
+    for (const waiting of this.#waiting.values()) {
+      waiting.notBefore = 0;
+      waiting.woken = true;
+    }
     this.tick(now);
   }
 
@@ -117,6 +122,7 @@ export class Acts {
     const session = this.#options.ami();
     if (session === null) return;
     waiting.running = true;
+    waiting.woken = false;
     void this.#run(session, key, waiting, now);
   }
 
@@ -126,6 +132,7 @@ export class Acts {
       const done = await this.#do(session, row, now);
       waiting.running = false;
       if (done) this.#end(key, waiting, 'done', '');
+      else if (waiting.woken) this.#try(key, waiting, now);
       else waiting.notBefore = now + AGAIN;
     } catch (error) {
       waiting.running = false;

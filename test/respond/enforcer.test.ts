@@ -553,6 +553,20 @@ describe('acts', () => {
     assert.equal(bench.state(never), 'failed');
   });
 
+  it('does not miss the channels of a call that are told while it is being tried', async () => {
+    const legs: { uniqueid: string; dialled: string | null }[] = [];
+    const bench = new Bench({ calls: () => legs });
+    bench.pbx?.channels.set(ID, 's');
+    await bench.login();
+    const d = bench.decide('hang-up', 'call-7');
+    // no turn of the event loop lies between: another call's channel, then this one's
+    bench.enforcer.learnt();
+    legs.push({ uniqueid: ID, dialled: '0037167000001' });
+    bench.enforcer.learnt();
+    await bench.rest();
+    assert.deepEqual([bench.state(d), bench.pbx?.channels.size], ['done', 0]);
+  });
+
   it('ends the contact that is named and no other; what it cannot do it says', async () => {
     const bench = new Bench();
     await bench.login();
