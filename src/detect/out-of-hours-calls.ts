@@ -16,6 +16,7 @@ import {
 import type { DialledNumber, Hours, Site } from '../site/site.ts';
 import { formatDuration, iso, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { callerOf } from './callers.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, listed, named, placeOf } from './phrases.ts';
@@ -104,7 +105,7 @@ class OutOfHours implements Detector<
   }
 
   #live(event: CallEvent): EvidenceDraft[] {
-    const subject = this.#subject(event.account, event.source, event.dialled);
+    const subject = this.#subject(callerOf(event), event.source, event.dialled);
     let call = this.#calls.get(event.call);
     if (call === undefined) {
       if (event.trunk !== null || (event.account !== null && this.#site.networks.isTrunk(event.account))) return [];

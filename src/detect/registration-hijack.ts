@@ -17,6 +17,7 @@ import type {
 import type { Site } from '../site/site.ts';
 import { DAY, HOUR } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { callerOf } from './callers.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { belongsTo, bestSameness, deviceOf, devicesOf, networkOf, sameness, visitor, type Device } from './devices.ts';
 import { remember, storyOf, tell, type State } from './hijack-story.ts';
@@ -286,7 +287,8 @@ class RegistrationHijack implements Detector<Taken['kind']> {
   }
 
   #called(event: CallEvent): readonly EvidenceDraft[] {
-    const { account, source, at } = event;
+    const { source, at } = event;
+    const account = callerOf(event);
     if (account === null || source === null || event.trunk !== null || this.#isOurs(source)) return NOTHING;
     this.#pending.delete(`${account}|${sourceKey(source)}`);
     const state = this.#states.get(account);

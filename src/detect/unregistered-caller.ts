@@ -17,6 +17,7 @@ import {
 import type { Site } from '../site/site.ts';
 import { formatDuration, iso } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { callerOf } from './callers.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, listed, placeOf, printable } from './phrases.ts';
@@ -132,7 +133,8 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     if (story === undefined) return [];
     addDistinct(story.sources, event.source, 8);
     addDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
-    if (event.account !== null) addDistinct(story.accounts, event.account, 8);
+    const caller = story.verdict === 'static' ? event.account : callerOf(event);
+    if (caller !== null) addDistinct(story.accounts, caller, 8);
     if (event.userAgent !== '') story.userAgent = event.userAgent;
     this.#weigh(story, call, event);
     return this.#judge(call.story, story, event.at);
