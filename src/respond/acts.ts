@@ -113,6 +113,12 @@ export class Acts {
     for (const [key, waiting] of [...this.#waiting]) this.#try(key, waiting, now);
   }
 
+  /** What has not begun is not done any more: rules may not act, or a person has taken everything back. */
+  callOff(): void {
+    for (const [key, waiting] of [...this.#waiting])
+      if (!waiting.running) this.#end(key, waiting, 'failed', 'called-off');
+  }
+
   #try(key: string, waiting: Waiting, now: Millis): void {
     if (waiting.running || now < waiting.notBefore) return;
     if (now - waiting.row.since > TOO_LATE) {
