@@ -165,6 +165,27 @@ function buildProgram(): Command {
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/rotate.ts')));
 
+  const respond = program.command('respond').description('what is done about what');
+  respond
+    .command('test [incident]')
+    .description(
+      'the rules as they stand; with an incident, or evidence, what would be done about it, by which rule, and who is spared',
+    )
+    .option('--evidence <file>', 'evidence as JSON: of alerts show --format json, or an alert line')
+    .option('--detector <name>', 'evidence made up: what saw it')
+    .addOption(new Option('--severity <severity>', 'how grave it is (default: high)').choices([...SEVERITIES]))
+    .option('--account <account...>', 'whom it is about, or who is involved')
+    .option('--address <address...>', 'where it came from')
+    .option('--number <number...>', 'which numbers were called')
+    .addOption(
+      new Option('--proof <proof>', 'what proves the address')
+        .choices(['none', 'answered', 'authenticated'])
+        .default('authenticated'),
+    )
+    .option('--at <when>', 'when: a duration back from now (10h) or a time (default: now)', since)
+    .option('--enforce', 'as if mode were "enforce"', false)
+    .action(action(() => import('./commands/respond-test.ts')));
+
   program
     .command('detectors [name]')
     .description('every detector, its parameters and defaults')

@@ -35,6 +35,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'detectors',
   'number',
   'config',
+  'respond',
 ]);
 
 /** How text is written here: the site's language and zone, colour and width of the terminal. */

@@ -135,7 +135,8 @@ function factTexts(evidence: Evidence, name: string): readonly string[] {
 }
 
 /**
- * Which contacts of the account `expire-contact` is to end: those that the evidence names (facts `contact`, `contacts`:
+ * What the enforcer has to know beside the decisions: the account, where the evidence is about one, and which of its
+ * contacts `expire-contact` is to end: those that the evidence names (facts `contact`, `contacts`:
  * Contact URIs), and those from the attacker's addresses. Left out are the owner's address and addresses behind which
  * everybody is (PBX, proxies, trunks, `never_block`). An address of the local network counts: of this one account, no
  * contact from there but the attacker's is meant.
@@ -146,5 +147,6 @@ export function actDetail(evidence: Evidence, site: Site): ActDetail {
   const sources = sourcesOf(evidence).filter(
     (address) => address !== owner && !networks.neverBlock(address) && !networks.isPbx(address),
   );
-  return { contacts: [...factTexts(evidence, 'contact'), ...factTexts(evidence, 'contacts')], sources };
+  const contacts = [...factTexts(evidence, 'contact'), ...factTexts(evidence, 'contacts')];
+  return { contacts, sources, account: accountOf(evidence) };
 }

@@ -47,6 +47,12 @@ export interface PolicyOptions {
  */
 const ENDS_CALLS: ReadonlySet<Response> = new Set(['block-address', 'block-account', 'expire-contact']);
 
+/** A rule keeps something from being done; told only where there is something to do. */
+const forbidden = (action: Response, rule: Rule, { evidence, site }: Seen): Verdict[] =>
+  aimOf(action, evidence, site).targets.length === 0
+    ? []
+    : [{ action, rule, forbidden: true, proposals: [], spared: [], observedBy: null }];
+
 /**
  * From incidents to what is done about them, by the rules of `[respond]`: of each action the first rule that fits the
  * evidence decides. No clock, no randomness; the same evidence in the same order gives the same proposals. Its only memory
@@ -82,26 +88,19 @@ export class Policy {
     const verdicts = RESPONSES.flatMap((action) => {
       for (const rule of this.rules) {
         const says = verdictOf(rule, action, seen);
-        if (says !== null) return [this.#verdict(action, rule, says === 'never', rule.why, seen)];
+        if (says === 'do') return [this.#verdict(action, rule, rule.why, seen)];
+        if (says === 'never') return forbidden(action, rule, seen);
       }
       return [];
     });
     if (verdicts.some(({ action }) => action === 'hang-up')) return verdicts;
     const cause = verdicts.find(({ action, proposals }) => ENDS_CALLS.has(action) && proposals.length > 0);
     if (cause === undefined) return verdicts;
-    const calls = this.#verdict(
-      'hang-up',
-      cause.rule,
-      false,
-      `${cause.rule.why}: a call from there would stay up`,
-      seen,
-    );
+    const calls = this.#verdict('hang-up', cause.rule, `${cause.rule.why}: a call from there would stay up`, seen);
     return calls.proposals.length + calls.spared.length === 0 ? verdicts : [calls, ...verdicts];
   }
 
-  #verdict(action: Response, rule: Rule, forbidden: boolean, why: string, seen: Seen): Verdict {
-    const { evidence, site } = seen;
-    if (forbidden) return { action, rule, forbidden, proposals: [], spared: [], observedBy: null };
+  #verdict(action: Response, rule: Rule, why: string, { evidence, site }: Seen): Verdict {
     const { targets, spared } = aimOf(action, evidence, site);
     const observedBy = this.#observedBy(action, evidence);
     const state = observedBy === null ? 'pending' : 'observed';
@@ -112,7 +111,7 @@ export class Policy {
       const again = times === 0 ? '' : `; blocked again, so for ${formatDuration(until - evidence.at)}`;
       return { action, target, until, why: `${why} (${rule.name})${again}`, state };
     });
-    return { action, rule, forbidden, proposals, spared, observedBy };
+    return { action, rule, forbidden: false, proposals, spared, observedBy };
   }
 
   /** The setting that keeps this from being done; the strictest wins. */

@@ -25,7 +25,7 @@ export const SHIPPED_RULES: readonly (Partial<RuleOptions> & { readonly name: st
     why: 'nobody is there to see what it dials',
   },
   {
-    name: 'late-calls-premium',
+    name: 'premium-calls',
     detector: ['out-of-hours-calls', 'unregistered-caller'],
     severity: 'critical',
     severity_of: 'incident',

@@ -2,6 +2,7 @@ import type { Action, Decision, DecisionState, Fact, Incident, Millis, Subject }
 import type { DialledNumber, NumberKind } from '../site/site.ts';
 import { formatDuration, type WallTime, type Zone } from '../time.ts';
 import * as advice from './en-advice.ts';
+import { response } from './en-response.ts';
 import { shellWord, visible } from './visible.ts';
 import type { Words } from './words.ts';
 
@@ -226,6 +227,7 @@ export const en: Words = {
   now: (incident, evidence) => advice.now(incident, evidence, accountOf(incident)),
   legitimate: (incident, evidence) => advice.legitimate(incident, evidence, accountOf(incident)),
   more,
+  response,
   acknowledgedBy: (who, at, note, zone) =>
     `${visible(who, 64)}, ${time(at, zone)}${note === '' ? '' : `: ${visible(note, 200)}`}`,
   tally: (counts) => {

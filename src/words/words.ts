@@ -1,4 +1,4 @@
-import type { Decision, Evidence, Fact, Incident, Loss, Millis, Severity, Subject } from '../model.ts';
+import type { Action, Decision, Evidence, Fact, Incident, Loss, Millis, Severity, Subject } from '../model.ts';
 import type { DialledNumber } from '../site/site.ts';
 import type { Zone } from '../time.ts';
 
@@ -6,6 +6,50 @@ import type { Zone } from '../time.ts';
 export interface Advice {
   readonly text: string;
   readonly command?: string;
+}
+
+/** When a rule of the policy applies; null: whatever it is. */
+export interface RuleConditions {
+  readonly detectors: readonly string[] | null;
+  readonly incidents: readonly string[] | null;
+  readonly severity: Severity | null;
+  readonly severityOf: 'evidence' | 'incident';
+  readonly subjects: readonly Subject['type'][] | null;
+  readonly accounts: readonly string[] | null;
+  readonly groups: readonly string[] | null;
+  readonly knownAccount: boolean | null;
+  readonly hours: 'any' | 'open' | 'closed';
+  readonly numbers: 'any' | 'abroad' | 'national';
+}
+
+/** What holds for all rules of the policy. */
+export interface ResponseBounds {
+  readonly mode: 'observe' | 'enforce';
+  /** settings that keep something from being done, as `respond.observe.accounts: 1004` */
+  readonly observed: readonly string[];
+  readonly repeat: { readonly within: Millis; readonly factor: number; readonly longest: Millis };
+  /** new blocks an hour; share of the accounts, and so many always */
+  readonly limits: { readonly perHour: number; readonly accounts: number; readonly accountsAtLeast: number };
+}
+
+/** What `respond test` says. Texts that come in are visible already. */
+export interface ResponseWords {
+  /** how the rules are read */
+  readonly order: string;
+  /** what holds for all of them */
+  bounds(bounds: ResponseBounds): readonly string[];
+  readonly labels: Readonly<Record<'when' | 'does' | 'never' | 'why', string>>;
+  conditions(rule: RuleConditions): string;
+  does(action: Action, lasts: Millis | null): string;
+  /** '' for none */
+  never(actions: readonly Action[]): string;
+  forbidden(action: Action, rule: string): string;
+  spared(action: Action, target: string, reason: string): string;
+  refused(reason: string): string;
+  observed(setting: string): string;
+  /** the incident is graver than the evidence */
+  grown(severity: Severity): string;
+  readonly nothing: string;
 }
 
 /**
@@ -78,4 +122,5 @@ export interface Words {
   acknowledgedBy(who: string, at: Millis, note: string, zone: Zone): string;
   /** of a summary of a run: `3 incidents: 1 critical, 2 high` */
   tally(counts: Readonly<Record<Severity, number>>): string;
+  readonly response: ResponseWords;
 }

@@ -106,7 +106,11 @@ why = "as agreed"`,
       rule('for = { block-address = "31d" }'),
       /^respond\.rules\.0\.for: .*30d at the most/,
     ],
-    ['a duration for what does not last', rule('for = { hang-up = "1h" }'), /^respond\.rules\.0\.for\.hang-up: unknown setting \(known here: block-/],
+    [
+      'a duration for what does not last',
+      rule('for = { hang-up = "1h" }'),
+      /^respond\.rules\.0\.for\.hang-up: unknown setting \(known here: block-/,
+    ],
     [
       'a block that lasts too long',
       '[respond.lasts]\nblock-address = "60d"',

@@ -650,7 +650,8 @@ describe('what an act needs to know', () => {
   ];
   for (const [sentence, more, sources, contacts = []] of DETAILS)
     it(sentence, () => {
-      assert.deepEqual(detail(more), { contacts, sources });
+      const account = more.subject?.type === 'number' ? null : '1004';
+      assert.deepEqual(detail(more), { contacts, sources, account });
     });
 
   it('durations of the settings are read as they are written', () => {
