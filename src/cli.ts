@@ -156,6 +156,7 @@ function buildProgram(): Command {
     .requiredOption('--for <duration>', 'how long, 30 days at the most', duration)
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/allow.ts')));
+
   program
     .command('rotate <account>')
     .description("a new SIP password in place of a stolen one, shown once; the account's own phone needs it too")
@@ -195,6 +196,37 @@ function buildProgram(): Command {
     .command('number [number...]')
     .description('what a dialled number is to this site; reads stdin when none is given')
     .action(action(() => import('./commands/number.ts')));
+
+  program
+    .command('init')
+    .description("first set-up beside a PBX: looks, tells what it found, writes ringfence's own files")
+    .option('--asterisk-etc <dir>', "where Asterisk's configuration lies (default: /etc/asterisk)")
+    .option('--kamailio <file>', "Kamailio's configuration (default: /etc/kamailio/kamailio.cfg, if it is there)")
+    .option('--no-kamailio', 'leave Kamailio out')
+    .option('--install', 'also put the #include lines into files of yours; the former ones are kept', false)
+    .option('--dry-run', 'write nothing, show a unified diff', false)
+    .option('--yes', 'do not ask', false)
+    .action(action(() => import('./commands/init.ts')));
+
+  program
+    .command('doctor')
+    .description(
+      'is each feed alive, each push possible? Says what is missing and the line that mends it; changes nothing',
+    )
+    .option('--asterisk-etc <dir>', "where Asterisk's configuration lies (default: /etc/asterisk)")
+    .option('--kamailio <file>', "Kamailio's configuration (default: /etc/kamailio/kamailio.cfg, if it is there)")
+    .option('--asterisk <command>', "how Asterisk's console is called", 'asterisk')
+    .action(action(() => import('./commands/doctor.ts')));
+
+  program
+    .command('uninstall')
+    .description('takes all of ringfence out of Asterisk, Kamailio and their files; says what a person has to do')
+    .option('--asterisk-etc <dir>', "where Asterisk's configuration lies (default: /etc/asterisk)")
+    .option('--kamailio <file>', "Kamailio's configuration (default: /etc/kamailio/kamailio.cfg, if it is there)")
+    .option('--leave-pbx', 'only the files: Asterisk and Kamailio are gone or cannot be reached', false)
+    .option('--purge', 'delete the store, the settings and the secrets too', false)
+    .option('--yes', 'do not ask', false)
+    .action(action(() => import('./commands/uninstall.ts')));
 
   const config = program.command('config').description('settings');
   config
