@@ -1,17 +1,17 @@
-import { messageOf, PeerError } from '../errors.ts';
+import { PeerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Millis } from '../model.ts';
 import { SECOND } from '../time.ts';
 import { Contest, diff, entryOf, refuses, type Foreign, type Kind } from './enforcement.ts';
 import { Latencies } from './latencies.ts';
 import type { Layout } from './layout.ts';
+import { Reach } from './reach.ts';
 import type { RowChange, RowOutcome, Target } from './targets/target.ts';
 
 /** How one target does. Latencies are from the decision to its effect as the target tells it when asked, milliseconds. */
 export interface TargetHealth {
   readonly name: string;
-  /** `up`: what it says it holds was compared with what it should; `away`: it cannot be reached; `refused`: it does not let us */
-  readonly state: 'up' | 'away' | 'refused' | 'new';
+  readonly state: Reach['state'];
   readonly since: Millis;
   readonly lastError: string | null;
   /** when all of it was last read and compared */
@@ -44,8 +44,6 @@ const PULSE_EVERY: Millis = SECOND;
 /** Rows on their way at a time: of those that wait, and of those that a decision has just changed, which overtake them. */
 const IN_FLIGHT = 256;
 const URGENT = 1_024;
-const BACK_OFF_FIRST: Millis = 250;
-const BACK_OFF_CEILING: Millis = 2 * SECOND;
 /** What a target has refused is asked again after this. */
 const REFUSED_AGAIN: Millis = 60 * SECOND;
 const FOREIGN_SHOWN = 1_000;
@@ -76,11 +74,7 @@ export class TargetLoop {
   /** rows changed or answered since the read that is under way began */
   #touched: Set<string> | null = null;
   #foreign: readonly Foreign[] = [];
-  #state: TargetHealth['state'] = 'new';
-  #since: Millis;
-  #error: PeerError | null = null;
-  #backOff: Millis = 0;
-  #notBefore: Millis = 0;
+  readonly #reach: Reach;
   #readAt: Millis | null = null;
   #nextRead: Millis = 0;
   #nextPulse: Millis = 0;
@@ -98,7 +92,7 @@ export class TargetLoop {
     this.#handlers = handlers;
     this.#log = log;
     this.#now = now;
-    this.#since = now();
+    this.#reach = new Reach(target.name, log, now);
   }
 
   /** Rows changed by a decision, whose moment is `since` (performance.now()): they go at once. */
@@ -122,17 +116,16 @@ export class TargetLoop {
   reborn(): void {
     this.#life++;
     this.#proved.clear();
-    this.#backOff = 0;
-    this.#notBefore = 0;
+    this.#reach.reborn();
     this.#nextRead = 0;
     if (this.target.isUp) void this.#read();
   }
 
   /** What is due. `now` in epoch milliseconds. */
   tick(now: Millis): void {
-    if (this.#closed || now < this.#notBefore) return;
+    if (this.#closed || !this.#reach.mayTry(now)) return;
     if (!this.target.isUp) {
-      this.#become('away');
+      this.#reach.away();
       return;
     }
     if (this.target.pulse !== undefined && now >= this.#nextPulse) void this.#pulse(now);
@@ -151,7 +144,7 @@ export class TargetLoop {
   get isSettled(): boolean {
     const now = this.#now();
     const waits = [...this.#dirty.values()].some(({ notBefore }) => notBefore <= now);
-    return this.#state === 'up' && !waits && this.#inFlight.size === 0 && this.#touched === null;
+    return this.#reach.state === 'up' && !waits && this.#inFlight.size === 0 && this.#touched === null;
   }
 
   close(): void {
@@ -164,9 +157,9 @@ export class TargetLoop {
     for (const [key, value] of this.layout.rows) if (this.#proved.get(key) !== value) unproved++;
     return {
       name: this.target.name,
-      state: this.#state,
-      since: this.#since,
-      lastError: this.#error?.message ?? null,
+      state: this.#reach.state,
+      since: this.#reach.since,
+      lastError: this.#reach.error?.message ?? null,
       readAt: this.#readAt,
       rows: this.layout.rows.size,
       unproved,
@@ -195,7 +188,7 @@ export class TargetLoop {
   }
 
   #maySend(now: Millis): boolean {
-    return !this.#closed && this.target.isUp && now >= this.#notBefore;
+    return !this.#closed && this.target.isUp && this.#reach.mayTry(now);
   }
 
   #take(key: string): RowChange {
@@ -298,7 +291,8 @@ export class TargetLoop {
 
   async #read(): Promise<void> {
     if (this.#touched !== null || this.#closed) return;
-    const touched = (this.#touched = new Set([...this.#inFlight, ...this.#dirty.keys()]));
+    const touched = (this.#touched = new Set(this.#inFlight));
+    const waiting = new Set(this.#dirty.keys());
     const began = performance.now();
     const now = this.#now();
     const life = this.#life;
@@ -318,11 +312,24 @@ export class TargetLoop {
     this.#nextRead = now + Math.min(READ_AT_LATEST, Math.max(READ_EVERY, took * READ_SHARE));
     const first = this.#readAt === null || this.#proved.size === 0;
     this.#readAt = this.#now();
-    this.#backOff = 0;
-    this.#become('up');
+    this.#reach.up();
     if (first) this.layout.adopt(standing);
+    this.#settle(standing, waiting, touched);
+    for (const key of waiting) touched.add(key);
     this.#compare(standing, touched);
     this.#pump();
+  }
+
+  /** What waited since before the read, and stands already as it should, need not be sent: after a restart that is nearly all. */
+  #settle(standing: ReadonlyMap<string, string>, waiting: Iterable<string>, touched: ReadonlySet<string>): void {
+    for (const key of waiting) {
+      const value = standing.get(key);
+      if (touched.has(key) || this.#inFlight.has(key) || this.layout.row(key) !== value) continue;
+      this.#dirty.delete(key);
+      if (value === undefined) this.#proved.delete(key);
+      else this.#proved.set(key, value);
+      this.#tellProved(key);
+    }
   }
 
   #compare(standing: ReadonlyMap<string, string>, touched: ReadonlySet<string>): void {
@@ -382,7 +389,7 @@ export class TargetLoop {
     this.#pulsing = true;
     this.#nextPulse = now + PULSE_EVERY;
     try {
-      const wasUp = this.#state === 'up';
+      const wasUp = this.#reach.state === 'up';
       if ((await this.target.pulse()) === 'restarted' || !wasUp) this.reborn();
     } catch (error) {
       this.#failed(error);
@@ -392,24 +399,6 @@ export class TargetLoop {
   }
 
   #failed(error: unknown): void {
-    if (!(error instanceof PeerError)) throw error;
-    if (this.#closed) return;
-    this.#backOff = Math.min(BACK_OFF_CEILING, Math.max(BACK_OFF_FIRST, this.#backOff * 2));
-    this.#notBefore = this.#now() + this.#backOff;
-    this.#become(error.retryable ? 'away' : 'refused', error);
-  }
-
-  #become(state: TargetHealth['state'], error: PeerError | null = null): void {
-    const same = this.#state === state && this.#error?.message === error?.message;
-    if (state === 'up' || error !== null) this.#error = error;
-    if (same || this.#state === state) return;
-    this.#state = state;
-    this.#since = this.#now();
-    if (state === 'up') this.#log.info(`${this.target.name} holds what it should`);
-    else
-      this.#log.warn(
-        { code: error?.code },
-        `${this.target.name} ${state === 'refused' ? 'refuses' : 'is away'}: ${messageOf(error ?? 'not connected')}`,
-      );
+    if (!this.#closed || !(error instanceof PeerError)) this.#reach.failed(error);
   }
 }
