@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Alert } from '../../src/model.ts';
 import { connectAmi, type AmiSession } from '../../src/pbx/ami.ts';
 import { readTree } from '../../src/pbx/astdb.ts';
-import { costly, hijack, internationalCalls } from './support/attacks.ts';
-import { strangerAddress, useLab, type Lab } from './support/lab.ts';
+import { costly, hijack } from './support/attacks.ts';
+import { strangerAddress, useLab } from './support/lab.ts';
 import { repository } from './support/packages.ts';
 import { freePort } from './support/ports.ts';
 import { pause, until } from './support/process.ts';
@@ -42,8 +42,11 @@ describe('lab: ringfence run acts', function () {
   });
   after(() => session.close());
   afterEach(async () => {
-    await watcher?.stop();
+    const running = watcher;
     watcher = null;
+    if (running === null) return;
+    await ringfence(['unblock', '--all', '--config', running.settings]);
+    await running.stop();
   });
 
   const refusing = async (): Promise<string[]> =>
@@ -51,12 +54,22 @@ describe('lab: ringfence run acts', function () {
   const empty = async (): Promise<boolean> => (await refusing()).length === 0;
   const contactsOf = async (account: string): Promise<string[]> => {
     const items = await session.list('DBGetTree', [['Family', 'registrar/contact']]);
-    return items.flatMap((item) => (item.get('Key')?.includes(`/${account};@`) === true ? [item.get('Val') ?? ''] : []));
+    return items.flatMap((item) =>
+      item.get('Key')?.includes(`/${account};@`) === true ? [item.get('Val') ?? ''] : [],
+    );
   };
   /** What `alerts show` says became of an incident's decisions. */
   const shown = async (incident: string): Promise<Shown['decisions']> => {
     const file = watcher?.settings ?? '';
-    const { status, stdout, stderr } = await ringfence(['alerts', 'show', incident, '--config', file, '--format', 'json']);
+    const { status, stdout, stderr } = await ringfence([
+      'alerts',
+      'show',
+      incident,
+      '--config',
+      file,
+      '--format',
+      'json',
+    ]);
     assert.equal(status, 0, stderr);
     return (JSON.parse(stdout) as Shown).decisions;
   };
@@ -87,5 +100,104 @@ describe('lab: ringfence run acts', function () {
       decisions.map((d) => `${d.action} ${d.target}`).sort(),
       [`block-address ${address}`, 'block-international 1004', 'expire-contact 1004'].sort(),
     );
+  });
+
+  it('enforce: running calls abroad out of hours are cut, a call at home is not, and no more go abroad', async () => {
+    const running = await run({ mode: 'enforce', office: 'closed' });
+    const phone = await lab().phone('1002');
+    await phone.register();
+    const home = phone.dial('0301234567');
+    assert.equal(await home.settled, 200);
+    const calls = [...costly, '0037167000009'].map((number) => phone.dial(number));
+    const { alert } = await running.alert(
+      (a) => about('1002')(a) && a.severity === 'critical',
+      'calls abroad at night',
+    );
+    await Promise.race([Promise.all(calls.map((call) => call.ended)), pause(5_000)]);
+    assert.deepEqual(
+      calls
+        .filter((call) => call.state !== 'ended' || (call.endedBy !== 'there' && call.status !== 403))
+        .map((c) => c.number),
+      [],
+      'calls that go on',
+    );
+    assert.equal((await phone.callFor(costly[1], 20)).status, 403);
+    assert.deepEqual(await refusing(), ['international/1002']);
+    assert.equal(home.state, 'answered', 'the call at home');
+    await home.hangUp();
+    const states = await until('all is done', 3_000, async () => {
+      const all = await shown(alert.incident);
+      return all.every((d) => d.state !== 'pending') ? all : undefined;
+    });
+    assert.ok(states.some((d) => d.action === 'hang-up' && d.state === 'done'));
+    assert.deepEqual(
+      states.filter((d) => d.state !== 'done'),
+      [],
+    );
+  });
+
+  it('observe touches nothing; SIGHUP to enforce acts on what comes then, and back to observe lifts it', async () => {
+    const running = await run({ mode: 'observe', office: 'open' });
+    await pause(300);
+    const before = [...(await readTree(session)).keys()];
+    assert.ok(before.includes('emergency/112') && before.includes('dialplan/trunk'), 'what the settings declare');
+    const owner = await lab().phone('1006');
+    await owner.register();
+    await pause(200);
+    const thief = await lab().stranger(9, { username: '1006', password: lab().account('1006').password });
+    await thief.register();
+    const seen = await running.alert(about('1006'), 'the hijack');
+    assert.deepEqual([...new Set(seen.alert.decisions.map((d) => d.state))], ['observed']);
+    await pause(500);
+    assert.deepEqual([...(await readTree(session)).keys()], before);
+    assert.ok((await contactsOf('1006')).some((contact) => contact.includes(strangerAddress(9))));
+
+    settings({ mode: 'enforce', office: 'open' });
+    running.hangup();
+    await until('the settings were read', 3_000, () => running.stderr.includes('the settings were read again'));
+    await pause(300);
+    assert.deepEqual(await refusing(), [], 'what was only observed is not done afterwards');
+    await thief.callFor(costly[0], 300);
+    await until('it acts', 5_000, async () => (await refusing()).includes('international/1006'));
+    await owner.register();
+    assert.equal((await owner.callFor(costly[0], 20)).status, 403);
+
+    settings({ mode: 'observe', office: 'open' });
+    running.hangup();
+    await until('all is lifted', 5_000, empty);
+    assert.equal((await owner.callFor(costly[0], 20)).status, 200);
+    assert.match(running.stderr, /mode = \\"observe\\": what rules had put up is lifted/);
+  });
+
+  it('killed with blocks up and started again: they still stand, and end on time', async () => {
+    const first = await run({ mode: 'enforce', office: 'open' });
+    const { status, stdout, stderr } = await ringfence([
+      'block',
+      'account',
+      '1003',
+      '--for',
+      '9s',
+      '--why',
+      'a test',
+      '--config',
+      first.settings,
+      '--format',
+      'json',
+    ]);
+    assert.equal(status, 0, `${stdout}${stderr}`);
+    const end = Number((await readTree(session, 'account')).get('account/1003')) * 1000;
+    assert.ok(end > Date.now() + 5_000 && end < Date.now() + 10_500, `ends in ${end - Date.now()} ms`);
+    await first.kill9();
+    const phone = await lab().phone('1003');
+    await phone.register();
+    assert.equal((await phone.callFor('0301234567', 20)).status, 403, 'while nobody runs');
+    const again = await run({ mode: 'enforce', office: 'open' });
+    assert.equal((await phone.callFor('0301234567', 20)).status, 403, 'after the restart');
+    assert.ok((await refusing()).includes('account/1003'));
+    await until('it ends', 15_000, async () => (await phone.callFor('0301234567', 20)).status === 200, 100);
+    const late = Date.now() - end;
+    assert.ok(late > -1_000 && late < 2_000, `open ${late} ms after its end`);
+    await until('its key is gone', 2_000, empty);
+    assert.ok(!again.stderr.includes('"level":50'), again.stderr);
   });
 });
