@@ -37,6 +37,9 @@ export const REFUSING: ReadonlySet<Kind> = new Set([
   'maintenance',
 ]);
 
+/** Kinds that no target ends by itself: what we took back or saw end is ours to take away wherever it is found. */
+export const STAYING: ReadonlySet<Kind> = new Set(['secret', 'maintenance']);
+
 /** Does a row (`account/1004`, `acl/a1`, `auth/1004`) refuse something? The panic switch takes away no other. */
 export const refuses = (key: string): boolean => {
   const branch = key.slice(0, key.indexOf('/'));

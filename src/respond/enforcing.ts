@@ -5,12 +5,14 @@ import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
 import { Acts, isAct, type ActDetail } from './acts.ts';
 import type { Declared } from './declarations.ts';
+import { Claims } from './claims.ts';
 import { Declaring } from './declaring.ts';
 import {
   Desired,
   entryOf,
   KINDS,
   REFUSING,
+  STAYING,
   type Claim,
   type Claimant,
   type EntryChange,
@@ -45,7 +47,7 @@ const ACTION_OF = new Map(Object.entries(KIND_OF).map(([action, kind]) => [kind,
 /** The desired state, the loops that make it stand, and the ledger that keeps it: `createEnforcer` says how to use it. */
 export class Enforcing implements Enforcer {
   readonly #options: EnforcerOptions;
-  readonly #desired = new Desired();
+  readonly #claims: Claims;
   readonly #ledger: Ledger;
   readonly #acts: Acts;
   readonly #rotation: Rotation;
@@ -67,6 +69,13 @@ export class Enforcing implements Enforcer {
     this.#proxies = new Set(options.proxies ?? []);
     this.#spending = new Spending(options);
     this.#ledger = new Ledger(options.store, options.counters, options.log);
+    this.#claims = new Claims({
+      ledger: this.#ledger,
+      check: (kind, value, claim) => this.#check(kind, value, claim),
+      log: options.log,
+      counters: options.counters,
+      now: options.now,
+    });
     this.#acts = new Acts({
       ami: options.ami,
       site: () => this.#site,
@@ -90,19 +99,20 @@ export class Enforcing implements Enforcer {
       tick: (now) => this.tick(now),
     });
     this.#declaring = new Declaring({
-      desired: this.#desired,
+      desired: this.#claims.desired,
       ledger: this.#ledger,
       check: (kind, value, claim) => this.#check(kind, value, claim),
-      stand: (kind, value, claim) => this.#stand(kind, value, claim, performance.now()),
-      undone: (change) => this.#moved(change, 'undone', performance.now()),
+      stand: (kind, value, claim) => this.#claims.stand(kind, value, claim, performance.now()),
+      undone: (change) => this.#claims.moved(change, 'undone', performance.now()),
       log: options.log,
       now: options.now,
     });
     const handlers: LoopHandlers = {
-      proved: (entry, at) => this.#proved(entry, at),
-      refused: (entry, { code }) => this.#refused(entry, code),
+      proved: (entry, at) => this.#claims.proved(entry, at),
+      refused: (entry, { code }) => this.#claims.refused(entry, code),
     };
     this.#loops = makeLoops(options, handlers, this.#secrets, (account) => this.#site.accounts.aliasesOf(account));
+    this.#claims.use(this.#loops);
   }
 
   /** Takes up what the store says should stand; each row passes the safeguards again. */
@@ -115,15 +125,15 @@ export class Enforcing implements Enforcer {
       }
       const kind = row.kind as Kind;
       const ended = row.until !== null && row.until <= now;
-      if (row.state === 'undone' || row.state === 'expired' || ended) this.#disown(kind, row.value, row.until);
-      if (ended && (row.state === 'pending' || row.state === 'done')) this.#endRow(row, 'expired');
+      if (row.state === 'undone' || row.state === 'expired' || ended) this.#claims.disown(kind, row.value, row.until);
+      if (ended && (row.state === 'pending' || row.state === 'done')) this.#claims.endRow(row, 'expired');
       if (ended || (row.state !== 'pending' && row.state !== 'done')) continue;
       const secret = secretOf(row);
       if (secret !== null) this.#secrets.set(row.value, secret.value);
       else if (row.by === 'rule') this.#spending.remember(row.since);
       const { claim: id, since, why, until } = row;
       const claim: Claim = { id, since, why, until, by: row.by as Claimant, ...textIn(row) };
-      this.#stand(kind, row.value, claim, performance.now(), row);
+      this.#claims.stand(kind, row.value, claim, performance.now(), row);
     }
     for (const decision of this.#options.store.decisions.inState('pending'))
       if (!this.#known(decision)) this.decide([decision]);
@@ -152,9 +162,9 @@ export class Enforcing implements Enforcer {
     const { id, target, until, at, why } = decision;
     const claim: Claim = { id, until, since: at, by: 'rule', why };
     const checked = this.#check(kind, target, claim);
-    const spent = checked.ok ? this.#spending.take(this.#desired, kind, checked.value) : checked;
+    const spent = checked.ok ? this.#spending.take(this.#claims.desired, kind, checked.value) : checked;
     if (checked.ok && spent === null) {
-      this.#stand(kind, checked.value, { ...claim, until: checked.until }, since);
+      this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, since);
       return;
     }
     const refused = spent ?? checked;
@@ -219,10 +229,10 @@ export class Enforcing implements Enforcer {
         until: checked.until,
         why,
       });
-    this.#stand(kind, checked.value, { ...claim, until: checked.until }, started);
+    this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, started);
     // what a person says replaces what people said before, a shorter end too
-    const older = this.#desired.clear(kind, checked.value, (c) => c.by === 'hand' && c.id !== id);
-    if (older !== null) this.#moved(older, 'undone', started);
+    const older = this.#claims.desired.clear(kind, checked.value, (c) => c.by === 'hand' && c.id !== id);
+    if (older !== null) this.#claims.moved(older, 'undone', started);
     return { ok: true, id, until: checked.until };
   }
 
@@ -233,22 +243,22 @@ export class Enforcing implements Enforcer {
     const claim: Claim = { id, until, since: now, by: 'hand', why };
     const checked = this.#check('allow', account, claim);
     if (!checked.ok) return checked;
-    const before = this.#desired.get('allow', checked.value)?.claims ?? [];
+    const before = this.#claims.desired.get('allow', checked.value)?.claims ?? [];
     // one claim on two entries: what no target holds and rules ask for, and the exemption from the office lock
     for (const kind of ['allow', 'exempt'] as const)
-      this.#stand(kind, checked.value, { ...claim, until: checked.until }, started);
+      this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, started);
     for (const { id: older } of before)
-      for (const change of this.#desired.undo(older)) this.#moved(change, 'undone', started);
+      for (const change of this.#claims.desired.undo(older)) this.#claims.moved(change, 'undone', started);
     const lifted = (['account', 'international'] as const).flatMap(
-      (kind) => this.#desired.clear(kind, checked.value, ({ by }) => by === 'rule') ?? [],
+      (kind) => this.#claims.desired.clear(kind, checked.value, ({ by }) => by === 'rule') ?? [],
     );
-    for (const change of lifted) this.#moved(change, 'undone', started);
+    for (const change of lifted) this.#claims.moved(change, 'undone', started);
     return { ok: true, id, until: checked.until, lifted: lifted.map(({ kind, value }) => ({ kind, value })) };
   }
 
   /** Until when a person has allowed this account. */
   #allowed(account: string): Millis | null {
-    const entry = this.#desired.get('allow', account);
+    const entry = this.#claims.desired.get('allow', account);
     return entry?.until != null && entry.until > this.#options.now() ? entry.until : null;
   }
 
@@ -282,32 +292,32 @@ export class Enforcing implements Enforcer {
   #standSecret(auth: string, detail: { readonly value: string; readonly account: string }, claim: Claim): void {
     const started = performance.now();
     this.#secrets.set(auth, detail.value);
-    const change = this.#desired.put('secret', auth, claim);
+    const change = this.#claims.desired.put('secret', auth, claim);
     this.#ledger.put({ ...newRow('secret', auth, claim), detail });
-    this.#push({ ...change, moved: true }, started);
-    const older = this.#desired.clear('secret', auth, ({ id }) => id !== claim.id);
-    if (older !== null) this.#moved(older, 'undone', started);
+    this.#claims.push({ ...change, moved: true }, started);
+    const older = this.#claims.desired.clear('secret', auth, ({ id }) => id !== claim.id);
+    if (older !== null) this.#claims.moved(older, 'undone', started);
   }
 
   unblock(what: Unblock): { kind: Kind; value: string }[] {
     const started = performance.now();
     const which = (claim: Claim): boolean => !('by' in what) || claim.by === what.by;
     let changes: EntryChange[];
-    if ('id' in what) changes = this.#desired.undo(what.id);
+    if ('id' in what) changes = this.#claims.desired.undo(what.id);
     // with its exemption from the office lock
     else if ('kind' in what && what.kind === 'allow')
-      changes = (this.#desired.get('allow', what.value)?.claims ?? []).flatMap(({ id }) => this.#desired.undo(id));
+      changes = (this.#claims.desired.get('allow', what.value)?.claims ?? []).flatMap(({ id }) => this.#claims.desired.undo(id));
     // emergency numbers are the settings' alone
     else if ('kind' in what)
-      changes = what.kind === 'emergency' ? [] : [this.#desired.clear(what.kind, what.value) ?? []].flat();
+      changes = what.kind === 'emergency' ? [] : [this.#claims.desired.clear(what.kind, what.value) ?? []].flat();
     else {
-      const all = [...this.#desired.entries()].filter(({ kind }) => REFUSING.has(kind));
-      changes = all.flatMap(({ kind, value }) => this.#desired.clear(kind, value, which) ?? []);
+      const all = [...this.#claims.desired.entries()].filter(({ kind }) => REFUSING.has(kind));
+      changes = all.flatMap(({ kind, value }) => this.#claims.desired.clear(kind, value, which) ?? []);
     }
     // what ended because the mode did may be put up again when the mode is back; what a person took back stays back
     const state = 'by' in what ? 'expired' : 'undone';
     for (const change of changes) {
-      this.#moved(change, state, started);
+      this.#claims.moved(change, state, started);
       this.#declaring.lifted(change);
     }
     if ('by' in what || 'all' in what) this.#acts.callOff();
@@ -320,11 +330,11 @@ export class Enforcing implements Enforcer {
   }
 
   standing(): Standing {
-    const entries = [...this.#desired.entries()].map((entry): StandingEntry => {
+    const entries = [...this.#claims.desired.entries()].map((entry): StandingEntry => {
       const rows = entry.claims.flatMap(({ id }) => this.#ledger.get(entry.kind, entry.value, id) ?? []);
       const proof: Record<string, Millis> = {};
       for (const row of rows) Object.assign(proof, row.proof);
-      return { ...entry, state: this.#holds(entry.kind, entry.value) ? 'done' : (rows[0]?.state ?? 'pending'), proof };
+      return { ...entry, state: this.#claims.holds(entry.kind, entry.value) ? 'done' : (rows[0]?.state ?? 'pending'), proof };
     });
     const foreign = this.#loops.flatMap((loop) => {
       const { name, foreign: rows } = loop.health();
@@ -338,7 +348,7 @@ export class Enforcing implements Enforcer {
   }
 
   isDone(kind: Kind, value: string): boolean {
-    return this.#desired.get(kind, value) !== undefined && this.#holds(kind, value);
+    return this.#claims.desired.get(kind, value) !== undefined && this.#claims.holds(kind, value);
   }
 
   loggedIn(_session: AmiSession): void {
@@ -352,7 +362,7 @@ export class Enforcing implements Enforcer {
 
   tick(now: Millis): void {
     const started = performance.now();
-    for (const change of this.#desired.expire(now)) this.#moved(change, 'expired', started);
+    for (const change of this.#claims.desired.expire(now)) this.#claims.moved(change, 'expired', started);
     this.#acts.tick(now);
     for (const loop of this.#loops) loop.tick(now);
     this.#ledger.tick(now);
@@ -362,13 +372,13 @@ export class Enforcing implements Enforcer {
     const started = performance.now();
     this.#site = site;
     this.#emergency = new Set(emergency);
-    for (const { kind, value, claims } of [...this.#desired.entries()])
+    for (const { kind, value, claims } of [...this.#claims.desired.entries()])
       for (const claim of claims) {
         const checked = this.#check(kind, value, claim);
         if (checked.ok || checked.code === 'over' || checked.code === 'unknown-account') continue;
         this.#options.log.warn({ kind, value, code: checked.code }, `taken down: ${checked.reason}`);
-        const change = this.#desired.clear(kind, value, ({ id }) => id === claim.id);
-        if (change !== null) this.#moved(change, 'undone', started);
+        const change = this.#claims.desired.clear(kind, value, ({ id }) => id === claim.id);
+        if (change !== null) this.#claims.moved(change, 'undone', started);
       }
   }
 
@@ -385,7 +395,7 @@ export class Enforcing implements Enforcer {
   health(): EnforcerHealth {
     return {
       targets: this.#loops.map((loop) => loop.health()),
-      entries: this.#desired.size,
+      entries: this.#claims.desired.size,
       acts: this.#acts.size,
       unsaved: this.#ledger.unsaved,
       stopped: this.#spending.stopped,
@@ -409,105 +419,5 @@ export class Enforcing implements Enforcer {
       allowed: (account) => this.#allowed(account),
       ...(registrations === undefined ? {} : { registrations }),
     });
-  }
-
-  /** One more claim stands. `row`: as the store has it, when it is taken up again. */
-  #stand(kind: Kind, value: string, claim: Claim, since: number, row?: Enforcement): void {
-    if (row !== undefined) {
-      const checked = this.#check(kind, value, claim);
-      // the PBX tells its accounts after the login only: this one was known when it was blocked
-      if (!checked.ok && checked.code !== 'unknown-account') {
-        this.#options.log.warn({ kind, value, code: checked.code }, `not taken up again: ${checked.reason}`);
-        this.#disown(kind, value, claim.until);
-        this.#ledger.put({ ...row, state: 'failed', code: checked.code });
-        this.#ledger.setState(claim.id, 'failed');
-        return;
-      }
-    }
-    const change = this.#desired.put(kind, value, claim);
-    if (row === undefined) {
-      const known = this.#ledger.get(kind, value, claim.id);
-      this.#ledger.put({ ...newRow(kind, value, claim), proof: known?.proof ?? {} });
-    }
-    this.#push(change, since);
-    if (!change.moved && this.#holds(kind, value)) this.#claimsDone(change, this.#options.now());
-  }
-
-  /** An entry changed because claims ended. */
-  #moved(change: EntryChange, state: 'expired' | 'undone', since: number): void {
-    for (const claim of change.ended) {
-      const row = this.#ledger.get(change.kind, change.value, claim.id);
-      if (row !== undefined) this.#endRow(row, state);
-    }
-    this.#options.counters.add(`enforce.${state}`, change.ended.length);
-    this.#push(change, since);
-  }
-
-  /**
-   * What was taken back is remembered until its end: it could come back with a database that was restored. What has no end of
-   * its own at the PBX is remembered longer: it may stand there still.
-   */
-  #endRow(row: Enforcement, state: 'expired' | 'undone'): void {
-    if (row.kind === 'secret' || row.kind === 'maintenance')
-      this.#ledger.put({ ...row, state, until: this.#options.now() + LONGEST });
-    else if (row.until !== null && (state === 'undone' || row.until > this.#options.now()))
-      this.#ledger.put({ ...row, state });
-    else this.#ledger.delete(row);
-    if (row.by !== 'settings') this.#ledger.setState(row.claim, state);
-  }
-
-  #push({ kind, value, entry, moved, ended }: EntryChange, since: number): void {
-    if (!moved) return;
-    for (const loop of this.#loops) {
-      if (!loop.layout.carries(kind)) continue;
-      const until = ended.reduce<Millis | null>(
-        (last, c) => (last === null || c.until === null ? null : Math.max(last, c.until)),
-        0,
-      );
-      const keys =
-        entry === null ? loop.layout.drop(kind, value, until) : loop.layout.set(kind, value, entry.until, entry.text);
-      loop.push(keys, since);
-    }
-  }
-
-  /** What ended while we were away, or must not stand: still ours to take away where it is found. */
-  #disown(kind: Kind, value: string, until: Millis | null): void {
-    if (!KINDS.includes(kind) || this.#desired.get(kind, value) !== undefined) return;
-    for (const loop of this.#loops) if (loop.layout.carries(kind)) loop.layout.drop(kind, value, until);
-  }
-
-  #holds(kind: Kind, value: string): boolean {
-    return this.#loops.every((loop) => !loop.layout.carries(kind) || loop.holds(kind, value));
-  }
-
-  #proved(entryName: string, at: Millis): void {
-    const [kind, value] = entryOf(entryName);
-    const entry = this.#desired.get(kind, value);
-    if (entry !== undefined && this.#holds(kind, value))
-      this.#claimsDone({ kind, value, entry, moved: false, ended: [] }, at);
-  }
-
-  #claimsDone({ kind, value, entry }: EntryChange, at: Millis): void {
-    for (const { id, by } of entry?.claims ?? []) {
-      const row = this.#ledger.get(kind, value, id);
-      if (row === undefined || row.state === 'done') continue;
-      const proof = Object.fromEntries(
-        this.#loops.filter((loop) => loop.layout.carries(kind)).map((loop) => [loop.target.name, at]),
-      );
-      this.#ledger.put({ ...row, state: 'done', code: '', proof });
-      this.#options.counters.add('enforce.done');
-      if (by !== 'settings') this.#ledger.setState(id, 'done');
-    }
-  }
-
-  /** A target does not let us: told as failed, though other targets may hold it. */
-  #refused(entryName: string, code: string): void {
-    const [kind, value] = entryOf(entryName);
-    for (const { id, by } of this.#desired.get(kind, value)?.claims ?? []) {
-      const row = this.#ledger.get(kind, value, id);
-      if (row?.state !== 'pending') continue;
-      this.#ledger.put({ ...row, code });
-      if (by !== 'settings') this.#ledger.setState(id, 'failed');
-    }
   }
 }
