@@ -114,7 +114,7 @@ describe('ringfence alerts', function () {
     for (const other of shown) assert.equal(other.stdout, stdout);
     for (const part of ['Extension 1004', 'Latvia', 'out-of-hours-calls', 'calls', 'EUR', critical.incident])
       assert.ok(stdout.includes(part), `${part} in\n${stdout}`);
-    assert.doesNotMatch(stdout, /ringfence (?:block|unblock|keys|allow)/, 'no command that this version has not');
+    assert.doesNotMatch(stdout, /ringfence keys/, 'no command that this version has not');
   });
 
   it('shows one as JSON: every time as text', async () => {
