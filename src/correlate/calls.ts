@@ -12,6 +12,10 @@ const MAX_ALIKE = 2_048;
 const ALIKE = 16;
 /** The same call told by another feed starts within this. */
 export const SAME_CALL = 3_000;
+/** Calls followed for a sign of life. */
+const MAX_RUNNING = 16_384;
+/** A call that began so shortly before the PBX's channels were listed may have begun after. */
+const JUST_BEGUN = 5_000;
 /** Two spellings of a number (00371…, +371…, 9011371…) agree in the last digits. */
 const TAIL = 7;
 
@@ -41,6 +45,8 @@ export interface CallerLeg {
   readonly uniqueid: string;
   /** as dialled; null: not known, so that it may be an emergency call */
   readonly dialled: string | null;
+  /** who placed it; null: not known */
+  readonly account: string | null;
 }
 
 /** The last digits of a dialled number, or all of it where it is no number. */
@@ -63,6 +69,8 @@ export class Calls {
   readonly #byNumber = new BoundedMap<Call[]>(MAX_CALLS);
   /** Call-ID -> further channels that carry it, for one who gives several calls one Call-ID */
   readonly #alike = new BoundedMap<Call[]>(MAX_ALIKE);
+  /** calls that are up, by key -> when their last sign of life was seen; longest silent first */
+  readonly #running = new Map<string, Millis>();
 
   constructor(context: Context, registrations: Registrations) {
     this.#context = context;
@@ -211,13 +219,55 @@ export class Calls {
     if (call.answered || call.ended) return;
     call.answered = true;
     call.answeredAt = this.#context.clock.now;
+    if (this.#running.size < MAX_RUNNING) this.#running.set(call.call, this.#context.clock.now);
     this.#context.emit({ kind: 'call.answered', ...stamp(this.#context, feed, seenAt), ...factsOf(call) });
   }
 
-  end(call: Call, status: number, feed: Feed, seenAt: Millis): void {
+  end(call: Call, status: number, feed: Feed, seenAt: Millis, lostSince: Millis | null = null): void {
     if (call.ended) return;
     call.ended = true;
-    this.#context.emit({ kind: 'call.ended', ...stamp(this.#context, feed, seenAt), ...factsOf(call), status });
+    this.#running.delete(call.call);
+    const facts = factsOf(call);
+    this.#context.emit({ kind: 'call.ended', ...stamp(this.#context, feed, seenAt), ...facts, status, lostSince });
+  }
+
+  /** Its record was written, which tells of the end by itself. */
+  recorded(call: Call): void {
+    call.ended = true;
+    this.#running.delete(call.call);
+  }
+
+  /** A request within the dialog: the call is up. */
+  alive(callId: string): void {
+    const key = this.#byCallId.peek(callId)?.call;
+    if (key === undefined || !this.#running.delete(key)) return;
+    this.#running.set(key, this.#context.clock.now);
+  }
+
+  /**
+   * Mirrored SIP alone may lose the BYE. A call of which nothing is heard for so long is given up, unless the PBX itself
+   * tells of its channel: then it tells of the end too.
+   */
+  giveUpSilent(silence: Millis): void {
+    const { now } = this.#context.clock;
+    for (const [key, since] of this.#running) {
+      if (now - since < silence) return;
+      this.#running.delete(key);
+      const call = this.#byKey.peek(key);
+      if (call === undefined || call.ended) continue;
+      if (call.uniqueid === null) this.end(call, 0, 'clock', now, since);
+      else this.#running.set(key, now);
+    }
+  }
+
+  /** The PBX has told all its channels: calls of other channels have ended while nobody could tell. */
+  keepOnly(uniqueids: ReadonlySet<string>): void {
+    const { now } = this.#context.clock;
+    for (const [key, since] of [...this.#running]) {
+      const call = this.#byKey.peek(key);
+      if (call === undefined || call.uniqueid === null || now - call.startedAt < JUST_BEGUN) continue;
+      if (!uniqueids.has(call.uniqueid)) this.end(call, 0, 'ami', now, since);
+    }
   }
 
   /**
@@ -228,8 +278,8 @@ export class Calls {
     const call = this.#byKey.peek(target) ?? this.#byUniqueid.peek(target) ?? this.#byCallId.peek(target);
     const all = call === undefined ? [] : [call];
     for (const other of this.#alike.peek(call?.callId ?? target) ?? []) if (other !== call) all.push(other);
-    return all.flatMap(({ uniqueid, dialled }) =>
-      uniqueid === null ? [] : [{ uniqueid, dialled: dialled === '' ? null : dialled }],
+    return all.flatMap(({ uniqueid, dialled, account }) =>
+      uniqueid === null ? [] : [{ uniqueid, dialled: dialled === '' ? null : dialled, account }],
     );
   }
 
@@ -268,11 +318,14 @@ export class Calls {
   }
 
   restore(snapshot: unknown): void {
+    this.#running.clear();
     for (const map of [this.#byKey, this.#byCallId, this.#byUniqueid, this.#byNumber, this.#alike]) map.clear();
     for (const [key, stored] of snapshot as [string, Call][]) {
       const call = { ...stored };
       this.#byKey.set(key, call);
       this.#index(call);
+      if (call.answered && !call.ended && this.#running.size < MAX_RUNNING)
+        this.#running.set(key, this.#context.clock.now);
       const tail = numberTail(call.dialled);
       this.#byNumber.set(tail, [call, ...(this.#byNumber.peek(tail) ?? [])].slice(0, SAME_NUMBER));
     }

@@ -302,7 +302,12 @@ describe('correlate: AMI events', () => {
 describe('correlate: the channels of a call', () => {
   const named = (uniqueid: string, callId: string): Header[] =>
     about('DialBegin', uniqueid, ['ChanVariable', `RINGFENCE_CALLID=${callId}`]);
-  const cases: [string, (w: Watch) => void, string, { uniqueid: string; dialled: string | null }[]][] = [
+  const cases: [
+    string,
+    (w: Watch) => void,
+    string,
+    { uniqueid: string; dialled: string | null; account: string | null }[],
+  ][] = [
     ['a call that nobody knows', () => undefined, 'c1', []],
     [
       'a call whose channel has not been told yet',
@@ -318,7 +323,7 @@ describe('correlate: the channels of a call', () => {
         w.ami(T + 202, ...channel('1001', '00371670', '1.1'));
       },
       'c1',
-      [{ uniqueid: '1.1', dialled: '00371670' }],
+      [{ uniqueid: '1.1', dialled: '00371670', account: '1001' }],
     ],
     [
       'by its uniqueid; the called leg is not the caller',
@@ -327,7 +332,7 @@ describe('correlate: the channels of a call', () => {
         w.ami(T + 1, ...channel('carrier', 's', '1.2', '1.1'));
       },
       '1.1',
-      [{ uniqueid: '1.1', dialled: '00371670' }],
+      [{ uniqueid: '1.1', dialled: '00371670', account: '1001' }],
     ],
     [
       'by a Call-ID that AMI told later',
@@ -336,7 +341,7 @@ describe('correlate: the channels of a call', () => {
         w.ami(T + 5, ...named('1.1', 'c1'));
       },
       'c1',
-      [{ uniqueid: '1.1', dialled: '00371670' }],
+      [{ uniqueid: '1.1', dialled: '00371670', account: '1001' }],
     ],
     [
       'all the calls of one who gives them one Call-ID',
@@ -348,7 +353,7 @@ describe('correlate: the channels of a call', () => {
         }
       },
       'c1',
-      [1, 2, 3].map((n) => ({ uniqueid: `1.${n}`, dialled: `0037167${n}` })),
+      [1, 2, 3].map((n) => ({ uniqueid: `1.${n}`, dialled: `0037167${n}`, account: '1001' })),
     ],
   ];
   for (const [sentence, play, target, expected] of cases)
