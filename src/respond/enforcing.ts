@@ -4,20 +4,10 @@ import type { AmiSession } from '../pbx/ami.ts';
 import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
 import { Acts, isAct, type ActDetail } from './acts.ts';
-import type { Declared } from './declarations.ts';
 import { Claims } from './claims.ts';
+import type { Declared } from './declarations.ts';
 import { Declaring } from './declaring.ts';
-import {
-  Desired,
-  entryOf,
-  KINDS,
-  REFUSING,
-  STAYING,
-  type Claim,
-  type Claimant,
-  type EntryChange,
-  type Kind,
-} from './enforcement.ts';
+import { REFUSING, type Claim, type Claimant, type EntryChange, type Kind } from './enforcement.ts';
 import type {
   AllowResult,
   BlockResult,
@@ -33,7 +23,7 @@ import { Ledger, newRow, textIn } from './ledger.ts';
 import { makeLoops } from './loops.ts';
 import type { LoopHandlers, TargetLoop } from './reconcile.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
-import { allowedBy, check, LONGEST, type Checked } from './safeguards.ts';
+import { allowedBy, check, type Checked } from './safeguards.ts';
 import { Spending } from './spending.ts';
 
 const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
@@ -218,22 +208,16 @@ export class Enforcing implements Enforcer {
     const checked = this.#check(kind, value, claim);
     if (!checked.ok) return checked;
     const action = ACTION_OF.get(kind);
-    if (action !== undefined)
-      this.#ledger.decided({
-        id,
-        incident: '',
-        at: now,
-        action,
-        target: checked.value,
-        state: 'pending',
-        until: checked.until,
-        why,
-      });
+    if (action !== undefined) this.#decidedByHand(action, checked.value, { ...claim, until: checked.until });
     this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, started);
     // what a person says replaces what people said before, a shorter end too
     const older = this.#claims.desired.clear(kind, checked.value, (c) => c.by === 'hand' && c.id !== id);
     if (older !== null) this.#claims.moved(older, 'undone', started);
     return { ok: true, id, until: checked.until };
+  }
+
+  #decidedByHand(action: Action, target: string, { id, until, since, why }: Claim): void {
+    this.#ledger.decided({ id, incident: '', at: since, action, target, state: 'pending', until, why });
   }
 
   allow(account: string, until: Millis, why: string): AllowResult {
@@ -265,17 +249,9 @@ export class Enforcing implements Enforcer {
   rotate(account: string, until: Millis | null, why: string): Promise<RotateResult> {
     const now = this.#options.now();
     const id = deterministicId('hand', 'secret', account, String(now), String(this.#count++));
-    this.#ledger.decided({
-      id,
-      incident: '',
-      at: now,
-      action: 'rotate-secret',
-      target: account,
-      state: 'pending',
-      until,
-      why,
-    });
-    return this.#rotation.byHand(account, { id, until, since: now, by: 'hand', why }).then((result) => {
+    const claim: Claim = { id, until, since: now, by: 'hand', why };
+    this.#decidedByHand('rotate-secret', account, claim);
+    return this.#rotation.byHand(account, claim).then((result) => {
       if (!result.ok) this.#ledger.setState(id, 'failed');
       return result;
     });
@@ -306,7 +282,9 @@ export class Enforcing implements Enforcer {
     if ('id' in what) changes = this.#claims.desired.undo(what.id);
     // with its exemption from the office lock
     else if ('kind' in what && what.kind === 'allow')
-      changes = (this.#claims.desired.get('allow', what.value)?.claims ?? []).flatMap(({ id }) => this.#claims.desired.undo(id));
+      changes = (this.#claims.desired.get('allow', what.value)?.claims ?? []).flatMap(({ id }) =>
+        this.#claims.desired.undo(id),
+      );
     // emergency numbers are the settings' alone
     else if ('kind' in what)
       changes = what.kind === 'emergency' ? [] : [this.#claims.desired.clear(what.kind, what.value) ?? []].flat();
@@ -334,7 +312,11 @@ export class Enforcing implements Enforcer {
       const rows = entry.claims.flatMap(({ id }) => this.#ledger.get(entry.kind, entry.value, id) ?? []);
       const proof: Record<string, Millis> = {};
       for (const row of rows) Object.assign(proof, row.proof);
-      return { ...entry, state: this.#claims.holds(entry.kind, entry.value) ? 'done' : (rows[0]?.state ?? 'pending'), proof };
+      return {
+        ...entry,
+        state: this.#claims.holds(entry.kind, entry.value) ? 'done' : (rows[0]?.state ?? 'pending'),
+        proof,
+      };
     });
     const foreign = this.#loops.flatMap((loop) => {
       const { name, foreign: rows } = loop.health();
