@@ -188,11 +188,20 @@ const SEVERITY: [string, Evidence[], Severity[], string[]][] = [
   [
     'guessing, then the guesser gets in',
     [
-      see('brute-force', 'high', A, [], 0, { sourceProof: 'none' }),
+      see('brute-force', 'high', A, [], 0, { sourceProof: 'answered' }),
       see('registration-hijack', 'high', '1004', [A], 1, { sourceProof: 'authenticated' }),
     ],
     ['high', 'critical'],
     ['breach'],
+  ],
+  [
+    "guessing in somebody else's name, then he logs in",
+    [
+      see('brute-force', 'high', A, [], 0, { sourceProof: 'none' }),
+      see('registration-hijack', 'high', '1004', [A], 1, { sourceProof: 'authenticated' }),
+    ],
+    ['high'],
+    [],
   ],
   [
     'guessing, then more of it without success',
