@@ -16,7 +16,7 @@ import { isSorceryMapped, sorceryLines } from './edits.ts';
 /** A look at the running Asterisk; nothing in it is changed. */
 export interface Live {
   readonly session: AmiSession | null;
-  /** since when Asterisk is up, by our clock; null: it was not told */
+  /** when Asterisk was started, by our clock, at the earliest; null: it was not told */
   readonly startedAt: Millis | null;
 }
 
@@ -56,7 +56,11 @@ export async function amiRows(config: Config): Promise<Live & { readonly rows: r
       ...(Number.isFinite(told) ? [apart(told - began)] : []),
       await actionsRow(session),
     ];
-    return { session, startedAt: live.uptime === null ? null : Date.now() - live.uptime * SECOND, rows };
+    return {
+      session, // whole seconds, rounded down
+      startedAt: live.uptime === null ? null : Date.now() - (live.uptime + 1) * SECOND,
+      rows,
+    };
   } catch (error) {
     if (!(error instanceof RingfenceError)) throw error;
     const mend =
@@ -179,7 +183,7 @@ export function sorceryRow(live: Live, found: AsteriskFound): Row {
     );
   if (live.startedAt === null) return unknown(check, 'whether Asterisk was started since sorcery.conf was changed');
   const changed = Math.max(...(conf?.files ?? []).map((file) => statSync(file).mtimeMs));
-  return changed <= live.startedAt + SECOND
+  return changed <= live.startedAt
     ? ok(check, 'PJSIP looks into AstDB for ACLs and secrets')
     : problem(
         check,
