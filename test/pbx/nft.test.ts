@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { PeerError } from '../../src/errors.ts';
 import { Nft } from '../../src/pbx/nft.ts';
-import { useNft } from '../support/nft.ts';
+import { NftTarget } from '../../src/respond/targets/nftables.ts';
+import { useNft, useNftLab } from '../support/nft.ts';
 
 describe('nftables', () => {
   const nft = useNft();
@@ -44,6 +45,86 @@ describe('nftables', () => {
   it('leaves nothing behind', async () => {
     await nft().remove();
     assert.equal(await nft().list(), null);
+  });
+});
+
+describe('a real nftables', function () {
+  this.timeout(60_000);
+  const lab = useNftLab();
+  const addresses = Array.from({ length: 5_000 }, (_, i) =>
+    i % 4 === 0 ? `2001:db8::${(i + 1).toString(16)}` : `198.18.${i >> 8}.${i & 255}`,
+  );
+  const rows = (): Map<string, string> =>
+    new Map(addresses.map((address) => [`address/${address}`, String(Math.ceil(Date.now() / 1000) + 3_600)]));
+
+  it('drops what a blocked address sends to the SIP ports and nothing else', async () => {
+    await lab()
+      .open({ ports: [5060, 5061, 5160] })
+      .prepare();
+    const rules = lab().run('list', 'chain', 'inet', 'ringfence', 'input');
+    assert.match(rules, /hook input priority (?:filter - 10|-10); policy accept;/);
+    const ports = String.raw`th dport \{ 5060(?:-5061|, 5061), 5160 \} drop`;
+    for (const [family, set] of [
+      ['ip', 'address4'],
+      ['ip6', 'address6'],
+    ] as const)
+      assert.match(rules, new RegExp(`${family} saddr @${set} meta l4proto \\{ tcp, udp \\} ${ports}`));
+    await lab().open().prepare();
+    assert.ok(!lab().run('list', 'chain', 'inet', 'ringfence', 'input').includes('5160'), 'other ports, other rules');
+  });
+
+  it('holds 5,000 addresses of both families, and lets them go', async () => {
+    const target = new NftTarget(lab().open());
+    const wanted = rows();
+    const began = performance.now();
+    const outcomes = await target.apply(
+      [...wanted].map(([key, value]) => ({ key, value })),
+      Date.now(),
+    );
+    assert.ok([...outcomes.values()].every(({ ok }) => ok));
+    const put = performance.now();
+    assert.deepEqual(await target.read(), wanted);
+    const read = performance.now();
+    await target.apply(
+      [...wanted.keys()].map((key) => ({ key, value: null })),
+      Date.now(),
+    );
+    console.log(
+      `      5,000 put in ${Math.round(put - began)} ms, read in ${Math.round(read - put)} ms, taken away in ${Math.round(performance.now() - read)} ms`,
+    );
+    assert.equal((await target.read()).size, 0);
+  });
+
+  it('finds its table gone after somebody loaded the firewall anew, and makes it again', async () => {
+    const target = new NftTarget(lab().open());
+    await target.apply([{ key: 'address/203.0.113.7', value: '4102444800' }], Date.now());
+    lab().run('flush', 'ruleset');
+    assert.equal((await target.read()).size, 0);
+    await target.apply([{ key: 'address/203.0.113.7', value: '4102444800' }], Date.now());
+    assert.equal((await target.read()).size, 1);
+    // gone between two looks: what is put then
+    lab().run('delete', 'table', 'inet', 'ringfence');
+    await target.apply([{ key: 'address/203.0.113.8', value: '4102444800' }], Date.now());
+    assert.deepEqual([...(await target.read()).keys()], ['address/203.0.113.8']);
+  });
+
+  it("leaves the site's own rules alone", async () => {
+    lab().run('add', 'table', 'inet', 'site');
+    lab().run('add', 'chain', 'inet', 'site', 'input', '{ type filter hook input priority 0; policy accept; }');
+    const nft = lab().open();
+    await nft.prepare();
+    await nft.change([{ address: '203.0.113.9', seconds: 60, comment: '' }], []);
+    await nft.remove();
+    assert.equal(await nft.list(), null);
+    assert.match(lab().run('list', 'ruleset'), /table inet site/);
+  });
+
+  it('says which right is missing', async () => {
+    await assert.rejects(lab().powerless().prepare(), (error: unknown) => {
+      assert.ok(error instanceof PeerError && !error.retryable);
+      assert.match(error.message, /CAP_NET_ADMIN/);
+      return true;
+    });
   });
 });
 

@@ -1,36 +1,92 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { Nft } from '../../src/pbx/nft.ts';
+import { resolve } from 'node:path';
+import { Nft, type NftOptions } from '../../src/pbx/nft.ts';
 
-const NFT = process.env['RINGFENCE_NFT'] ?? 'nft';
+const FETCH = resolve(import.meta.dirname, '../../scripts/lab/fetch');
 
-function unavailable(): string | null {
-  if (process.getuid?.() !== 0) return 'only root may make a network namespace';
-  if (spawnSync(NFT, ['--version']).status !== 0) return 'there is no nft (RINGFENCE_NFT names one)';
-  if (spawnSync('unshare', ['-n', NFT, 'list', 'ruleset']).status !== 0) return 'no nftables in this kernel';
-  return null;
+/** How nft is called here: the one that RINGFENCE_NFT names, the machine's, or a Debian package's in the lab's cache. */
+function findNft(): readonly string[] | string {
+  for (const command of [process.env['RINGFENCE_NFT'], 'nft', '/usr/sbin/nft'])
+    if (command !== undefined && spawnSync(command, ['--version']).status === 0) return [command];
+  const { status, stdout, stderr } = spawnSync('bash', [FETCH, 'nft'], { encoding: 'utf8', timeout: 120_000 });
+  const tree = stdout.split('\t')[1];
+  if (status === 0 && tree !== undefined) return [`${tree}/exec`, 'usr/sbin/nft'];
+  return `there is no nft (RINGFENCE_NFT names one): ${stderr.trim().split('\n').at(-1) ?? ''}`;
+}
+
+/** A network namespace of one's own: for root as it is, for others where the kernel lets them have a user namespace. */
+const isRoot = process.getuid?.() === 0;
+const UNSHARE = isRoot ? ['unshare', '-n'] : ['unshare', '-r', '-n'];
+const enter = (pid: number): string[] => [
+  'nsenter',
+  '-t',
+  String(pid),
+  ...(isRoot ? [] : ['-U', '--preserve-credentials']),
+  '-n',
+];
+
+function unavailable(nft: readonly string[]): string | null {
+  const tried = spawnSync(UNSHARE[0] ?? '', [...UNSHARE.slice(1), ...nft, 'list', 'ruleset'], { encoding: 'utf8' });
+  if (tried.status === 0) return null;
+  const words = tried.error?.message ?? tried.stderr.trim().split('\n')[0] ?? '';
+  return `no network namespace with nftables may be made here: ${words}`;
+}
+
+export interface NftLab {
+  /** A client of the namespace's nftables. */
+  readonly open: (options?: Omit<NftOptions, 'command'>) => Nft;
+  /** Runs nft as an admin would. @returns what it prints */
+  readonly run: (...args: readonly string[]) => string;
+  /** The same nftables without the right to change it. */
+  readonly powerless: () => Nft;
 }
 
 /**
  * In a `describe`: nftables in a network namespace of its own, so that nothing of this machine's firewall is touched; the
  * tests are skipped with a printed reason where that cannot be.
  */
-export function useNft(): () => Nft {
-  let nft: Nft | undefined;
+export function useNftLab(): () => NftLab {
+  let lab: NftLab | undefined;
   let end = (): void => undefined;
   before(async function () {
-    const why = unavailable();
-    if (why !== null) {
-      console.warn(`      skipped: ${why}`);
+    this.timeout(150_000);
+    const nft = findNft();
+    const why = typeof nft === 'string' ? nft : unavailable(nft);
+    if (typeof nft === 'string' || why !== null) {
+      console.warn(`      skipped: ${why ?? ''}`);
       this.skip();
     }
-    const child = spawn('unshare', ['-n', 'sleep', '60'], { stdio: 'ignore' });
+    const child = spawn(UNSHARE[0] ?? '', [...UNSHARE.slice(1), 'sleep', '300'], { stdio: 'ignore' });
     end = () => void child.kill('SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    nft = new Nft({ command: ['nsenter', '-t', String(child.pid), '-n', NFT] });
+    process.once('exit', end);
+    await new Promise((done) => setTimeout(done, 200));
+    const command = [...enter(child.pid ?? 0), ...nft];
+    lab = {
+      open: (options) => new Nft({ ...options, command }),
+      run: (...args) => {
+        const { status, stdout, stderr } = spawnSync(command[0] ?? '', [...command.slice(1), ...args], {
+          encoding: 'utf8',
+        });
+        if (status !== 0) throw new Error(stderr);
+        return stdout;
+      },
+      powerless: () =>
+        new Nft({ command: [...enter(child.pid ?? 0), 'setpriv', '--bounding-set=-net_admin', '--', ...nft] }),
+    };
   });
-  after(() => end());
+  after(() => {
+    end();
+    process.off('exit', end);
+  });
   return () => {
-    if (nft === undefined) throw new Error('there is no nftables');
-    return nft;
+    if (lab === undefined) throw new Error('there is no nftables');
+    return lab;
   };
+}
+
+/** One client of it for all tests of a `describe`. */
+export function useNft(): () => Nft {
+  const lab = useNftLab();
+  let nft: Nft | undefined;
+  return () => (nft ??= lab().open());
 }

@@ -1,3 +1,4 @@
+import { PeerError } from '../../errors.ts';
 import type { Millis } from '../../model.ts';
 import type { Nft } from '../../pbx/nft.ts';
 import { entryKey } from '../enforcement.ts';
@@ -37,7 +38,15 @@ export class NftTarget implements Target {
         ? []
         : [{ address: addressOf(change), seconds: lifeOf(change.value, now), comment: change.value }],
     );
-    await this.#nft.change(put, changes.filter(({ value }) => value === null).map(addressOf));
+    const remove = changes.filter(({ value }) => value === null).map(addressOf);
+    try {
+      await this.#nft.change(put, remove);
+    } catch (error) {
+      // taken away since the last look; what else it held the next look will miss
+      if (!(error instanceof PeerError) || !error.message.includes('No such file or directory')) throw error;
+      await this.read();
+      await this.#nft.change(put, remove);
+    }
     // nft returns when the kernel has committed the transaction, which is the proof; listing thousands to see one is dear
     return new Map(changes.map(({ key, value }) => [key, { ok: true, standing: value }]));
   }
