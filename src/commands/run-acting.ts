@@ -1,8 +1,10 @@
 import type { Config } from '../config.ts';
 import type { Counters } from '../counters.ts';
+import { PeerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Event, Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
+import { readSorcery, sorceryAdvice } from '../pbx/sorcery.ts';
 import { emergencyAsDialled } from '../respond/declarations.ts';
 import type { Enforcer } from '../respond/enforcer.ts';
 import type { Change } from '../respond/incidents.ts';
@@ -62,8 +64,28 @@ export class RunActing {
 
   /** The PBX has told its endpoints, and what stands there is read and put right. */
   loggedIn(session: AmiSession): void {
+    // asked before the enforcer reads what stands: see readSorcery
+    void this.#lookAtSorcery(session);
     this.#declare(this.#options.target().site);
     this.enforcer.loggedIn(session);
+  }
+
+  /** What Asterisk cannot do as it is set up is said once, with the line that mends it. */
+  async #lookAtSorcery(session: AmiSession): Promise<void> {
+    try {
+      this.#warn(sorceryAdvice(await readSorcery(session)));
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      this.#options.log.debug(`whether sorcery.conf is as it should be is not known: ${error.message}`);
+    }
+  }
+
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) {
+      if (this.#warned.has(warning)) continue;
+      this.#warned.add(warning);
+      this.#options.log.warn(warning);
+    }
   }
 
   tick(now: Millis): void {
@@ -73,7 +95,7 @@ export class RunActing {
 
   /** What the settings want at the PBX now: another thing at closing time than at noon. */
   #declare(site: Site): void {
-    const { target, log } = this.#options;
+    const { target } = this.#options;
     const endpoints = target().endpoints.map(({ endpoint }) => endpoint);
     const declared = declareSettings(
       this.enforcer,
@@ -81,11 +103,7 @@ export class RunActing {
       Date.now(),
     );
     this.#declareAt = declared.nextAt;
-    for (const warning of declared.warnings) {
-      if (this.#warned.has(warning)) continue;
-      this.#warned.add(warning);
-      log.warn(warning);
-    }
+    this.#warn(declared.warnings);
   }
 
   /**
