@@ -6,7 +6,7 @@ import { connectAmi, type AmiSession } from '../../src/pbx/ami.ts';
 import { readTree } from '../../src/pbx/astdb.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { labTrees } from './support/packages.ts';
-import { requireLab, strangerAddress, useLab, type Lab } from './support/lab.ts';
+import { addresses, requireLab, strangerAddress, useLab, type Lab } from './support/lab.ts';
 import { freePort } from './support/ports.ts';
 import { until } from './support/process.ts';
 import { ringfence, Watcher } from './support/watcher.ts';
@@ -87,7 +87,8 @@ describe('lab: from a PBX that knows nothing of ringfence to a protected one, an
     edit(settings, (text) =>
       text
         .replace(/^path = "\/var\/lib.*$/m, `path = "${join(directory, 'own', 'ringfence.db')}"`)
-        .replace('9060', String(port)),
+        .replace('9060', String(port))
+        .replace(/^local = .*$/m, `local = ["${addresses.office}"]`),
     );
     edit(join(etc(), 'ringfence/hep_ringfence.conf'), (text) => text.replace('9060', String(port)));
     assert.match((await doctor()).stdout, /PROBLEM {2}manager: .*refuses[^]*next step: compare the secret/);
