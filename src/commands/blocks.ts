@@ -62,7 +62,7 @@ function refusedOf(store: Store, now: Millis): Refused[] {
 /** So long the daemon may take to say that it lives, before its work is done for it. */
 const LIVES: Millis = SECOND;
 /** So long everything may take to be compared and put right. */
-const SETTLES: Millis = 5 * SECOND;
+const SETTLES: Millis = 2 * SECOND;
 
 /**
  * `ringfence blocks --expire`, each minute by a timer: guard entries end in Asterisk by themselves, ACL, auth and
@@ -83,7 +83,8 @@ async function expire(config: Config, output: Output): Promise<number> {
   try {
     return await directly(config, output, { needsAsterisk: true }, async ({ enforcer }) => {
       const end = performance.now() + SETTLES;
-      while (!enforcer.agrees() && performance.now() < end) {
+      const come = (): boolean => enforcer.health().targets.some(({ state }) => state === 'up' || state === 'new');
+      while (!enforcer.agrees() && come() && performance.now() < end) {
         await sleep(5);
         enforcer.tick(Date.now());
       }

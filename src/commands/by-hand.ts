@@ -90,7 +90,7 @@ export async function blockByHand(hand: Hand, params: MethodParams['block']): Pr
   const made = hand.enforcer.block(params.kind, value, Date.now() + asked, params.why);
   if (!made.ok) throw refusal(made.code, made.reason);
   const entry = { kind: params.kind as Kind, value: canonical(hand, made.id) ?? value };
-  const proof = await proved(hand, began, () => hand.enforcer.isDone(entry.kind, entry.value));
+  const proof = await proved(hand, began, () => hand.enforcer.isDone(entry.kind, entry.value), made.id);
   const until = made.until ?? Date.now() + asked;
   return { ...entry, id: made.id, until, read, ...proof, notes: [...notes, ...shortened(asked)] };
 }
@@ -186,14 +186,16 @@ function idsOf({ enforcer, store }: Hand, id: string, notes: string[]): string[]
   return standing.map((d) => d.id);
 }
 
-/** Waits until `ready`, at most two seconds. */
+/** Waits until `ready`, two seconds at the most; less when a target refuses the claim `id`. */
 async function proved(
-  { enforcer }: Hand,
+  { enforcer, store }: Hand,
   began: number,
   ready: () => boolean,
+  id?: string,
 ): Promise<Pick<HandAnswer, 'proved' | 'took' | 'lagging'>> {
   const end = performance.now() + PATIENCE;
-  while (!ready() && performance.now() < end) {
+  const refused = (): boolean => id !== undefined && store.enforcement.of(id).some(({ code }) => code !== '');
+  while (!ready() && performance.now() < end && !refused()) {
     await sleep(2);
     enforcer.tick(Date.now());
   }
@@ -201,7 +203,11 @@ async function proved(
   const lagging = enforcer
     .health()
     .targets.filter(({ state, unproved }) => !done && (state !== 'up' || unproved > 0))
-    .map(({ name, state, lastError }) => ({ target: name, state, error: lastError }));
+    .map(({ name, state, lastError }) =>
+      state === 'up' && refused()
+        ? { target: name, state: 'refused' as const, error: 'may the manager account write? ringfence doctor tells' }
+        : { target: name, state, error: lastError },
+    );
   return { proved: done, took: Math.round(performance.now() - began), lagging };
 }
 
