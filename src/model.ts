@@ -253,6 +253,33 @@ export interface CallEnded extends Happened, CallFacts {
   readonly kind: 'call.ended';
   /** SIP status that refused it, or 0 */
   readonly status: number;
+  /** null: its end was told. Else nothing was heard of it since then, and it is given up: it ended nobody knows when */
+  readonly lostSince: Millis | null;
+}
+
+/**
+ * The dialplan guard refused a call: an entry of ringfence stands in its way. Told by AMI alone; an address that PJSIP's
+ * own ACL refuses is not told.
+ */
+export interface CallRefused extends Happened {
+  readonly kind: 'call.refused';
+  /** key of the call where another feed told of it, else null */
+  readonly call: string | null;
+  readonly account: string | null;
+  /** what refused it: `address/203.0.113.7`, `account/1004`, `international/1004`, `number/371`, `lock/international`, `dialled` */
+  readonly rule: string;
+  readonly source: string | null;
+  readonly dialled: string;
+  readonly callId: string;
+  readonly userAgent: string;
+}
+
+/** Somebody dialled a PIN to lift the office lock for a call. */
+export interface PinTried extends Happened {
+  readonly kind: 'pin.tried';
+  readonly account: string | null;
+  readonly source: string | null;
+  readonly result: 'accepted' | 'used' | 'wrong' | 'locked' | 'blocked';
 }
 
 /** A call record was written. `call` is the key of the live call that it confirms, or one of its own. */
@@ -296,6 +323,8 @@ export type Event =
   | CallUpdated
   | CallAnswered
   | CallEnded
+  | CallRefused
+  | PinTried
   | CallRecorded
   | Malformed
   | PbxState

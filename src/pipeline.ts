@@ -27,6 +27,8 @@ export interface PipelineOptions {
   readonly enforce?: boolean;
   /** take call records from AMI events too: where no Master.csv is followed, else each would be judged twice */
   readonly amiRecords: boolean;
+  /** [hep] call_silence: when a silent call is given up */
+  readonly silence?: Millis;
   /** what a piece of evidence changed, each once */
   readonly changed: (change: Change) => void;
   /** every event, for those who want to watch (statistics, tests) */
@@ -77,7 +79,8 @@ export class Pipeline {
     }
     this.#detectors = running;
     this.#handlers = handlers;
-    this.correlator = new Correlator(site, { live: options.live }, (event) => {
+    const { live, silence } = options;
+    this.correlator = new Correlator(site, { live, ...(silence === undefined ? {} : { silence }) }, (event) => {
       watch?.(event);
       const interested = this.#handlers[event.kind];
       if (interested !== undefined) for (const handle of interested) handle(event);

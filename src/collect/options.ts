@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isAddressOrBlock } from '../address.ts';
+import { parseDuration } from '../time.ts';
 
 const listen = z.string().regex(/^(?:udp|tcp|tls):(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, {
   error: 'write it like udp:127.0.0.1:9060, tcp:[::1]:9060 or tls:0.0.0.0:9061',
@@ -23,6 +24,11 @@ export const hepOptions = z.strictObject({
     .describe('file with the HEP authentication key that every packet must carry'),
   cert_file: z.string().min(1).optional().describe('PEM certificate for tls: listeners'),
   key_file: z.string().min(1).optional().describe('PEM private key for tls: listeners'),
+  call_silence: z
+    .string()
+    .refine((text) => parseDuration(text).ok, { error: 'write it like 45m' })
+    .default('45m')
+    .describe('a call of which nothing was mirrored for so long has ended (its BYE was lost), unless AMI tells of it'),
 });
 
 /** [asterisk.cdr]: the call records that cdr_csv writes. */

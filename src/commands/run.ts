@@ -135,7 +135,12 @@ class Daemon {
       this.#acting.watch(event);
     };
     const { detect, respond } = settings;
-    return new Pipeline({ live: true, detect, respond, enforce: enforces(settings), site, amiRecords, changed, watch });
+    const enforce = enforces(settings);
+    const silence = parseDuration(settings.hep?.call_silence ?? '');
+    return new Pipeline({
+      ...{ live: true, detect, respond, enforce, site, amiRecords, changed, watch },
+      ...(silence.ok ? { silence: silence.value } : {}),
+    });
   }
 
   async start(secrets: ReturnType<typeof readSecrets>): Promise<void> {

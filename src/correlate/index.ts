@@ -1,6 +1,7 @@
 import type { Binding, CallRecord, Event, Malformed, Millis } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import type { AmiMessage } from '../wire/ami.ts';
+import { MINUTE } from '../time.ts';
 import { KEEP_ALIVE, parseSip } from '../wire/sip.ts';
 import { Authentication } from './authentication.ts';
 import { Calls, type CallerLeg } from './calls.ts';
@@ -11,17 +12,22 @@ import { Records } from './records.ts';
 import { Registrations } from './registrations.ts';
 import { ReturnPaths } from './return-paths.ts';
 import { Servers } from './servers.ts';
-import { Signalling, type PacketPath } from './signalling.ts';
+import { Signalling } from './signalling.ts';
+import type { PacketPath } from './sip-facts.ts';
 import type { StandingChannel, StandingContact } from './standing.ts';
 
 export type { CallerLeg } from './calls.ts';
-export type { PacketPath } from './signalling.ts';
+export type { PacketPath } from './sip-facts.ts';
 export type { StandingChannel, StandingContact } from './standing.ts';
 
 export interface CorrelatorOptions {
   /** true: `at` is arrival and what was before the start is unknown; false: a recording is the whole story */
   readonly live: boolean;
+  /** so long a call may be silent in mirrored SIP before it is taken for ended; default 45 min, one and a half session timers (RFC 4028) */
+  readonly silence?: Millis;
 }
+
+const SILENCE: Millis = 45 * MINUTE;
 
 /**
  * Messages become registrations, calls and failures: facts, no opinion. Everything it emits is told once, whatever
@@ -38,10 +44,12 @@ export class Correlator {
   readonly #manager: ManagerEvents;
   readonly #records: Records;
   #startedAt: Millis | null = null;
+  readonly #silence: Millis;
   #seeded = false;
 
   constructor(site: Site, options: CorrelatorOptions, emit: (event: Event) => void) {
     this.#clock = new EventClock(options.live);
+    this.#silence = options.silence ?? SILENCE;
     this.#servers = new Servers(site);
     this.#context = {
       site,
@@ -126,6 +134,7 @@ export class Correlator {
     this.#reach(now, now);
     this.#signalling.tick();
     this.#manager.tick();
+    this.#calls.giveUpSilent(this.#silence);
     this.#context.emit({ kind: 'tick', ...stamp(this.#context, 'clock', now) });
   }
 
@@ -139,6 +148,7 @@ export class Correlator {
     }
     this.#seeded = true;
     this.#records.forgetOwners();
+    this.#calls.keepOnly(new Set(state.channels.map((c) => c.uniqueid)));
     for (const c of state.channels) this.#manager.standing(c);
   }
 

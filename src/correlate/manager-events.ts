@@ -4,6 +4,7 @@ import { channelEndpoint, parseRemoteAddress, type AmiMessage } from '../wire/am
 import type { Authentication } from './authentication.ts';
 import { SAME_CALL, type Call, type Calls, type FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
+import { channelCallId, guardSource, pinResult } from './guard-events.ts';
 import type { Acceptance, Registrations } from './registrations.ts';
 import type { Signalling } from './signalling.ts';
 import type { StandingChannel } from './standing.ts';
@@ -91,8 +92,9 @@ export class ManagerEvents {
         if (event.get('ChannelState') === '6') this.#up(event, seenAt);
         return;
       case 'DialBegin':
-      case 'UserEvent':
         return this.#nameCallId(event, seenAt);
+      case 'UserEvent':
+        return this.#userEvent(event, seenAt);
       case 'Hangup':
         return this.#hangup(event, seenAt);
       default:
@@ -326,11 +328,46 @@ export class ManagerEvents {
 
   /** The dialplan guard leaves the Call-ID in a channel variable, which later events of that channel carry. */
   #nameCallId(event: AmiMessage, seenAt: Millis): void {
-    const variables = event.variables();
-    const callId = variables.get('RINGFENCE_CALLID') ?? event.get('CallID');
+    const callId = channelCallId(event);
     const call: Call | undefined = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
     if (callId === null || callId === '' || call === undefined) return;
-    this.#calls.nameCallId(call, callId, this.#signalling.sourceOf(callId), seenAt);
+    const hop = this.#signalling.sourceOf(callId) ?? this.#guardSource(event) ?? undefined;
+    this.#calls.nameCallId(call, callId, hop, seenAt);
+  }
+
+  /** What the guard tells beside it: docs/astdb.md, "What the guard tells". */
+  #userEvent(event: AmiMessage, seenAt: Millis): void {
+    this.#nameCallId(event, seenAt);
+    const name = event.get('UserEvent');
+    if (name !== 'RingfenceBlock' && name !== 'RingfencePin') return;
+    const callId = channelCallId(event) ?? '';
+    const call = this.#calls.byUniqueid(event.get('Uniqueid') ?? '') ?? this.#calls.byCallId(callId);
+    const endpoint = event.get('Endpoint') ?? '';
+    const happened = {
+      ...stamp(this.#context, 'ami', seenAt),
+      account: call?.account ?? (endpoint === '' ? null : this.#context.site.accounts.resolve(endpoint)),
+      source: call?.source ?? this.#signalling.sourceOf(callId)?.source ?? this.#guardSource(event)?.source ?? null,
+    };
+    if (name === 'RingfencePin') {
+      const result = pinResult(event);
+      if (result !== null) this.#context.emit({ kind: 'pin.tried', ...happened, result });
+      return;
+    }
+    this.#context.emit({
+      kind: 'call.refused',
+      ...happened,
+      call: call?.call ?? null,
+      rule: (event.get('Rule') ?? '').slice(0, 128),
+      dialled: event.get('Dialled') ?? '',
+      callId,
+      userAgent: call?.userAgent ?? '',
+    });
+  }
+
+  /** Where the guard says that the call came from; null: a proxy's address, which is nobody's, or none. */
+  #guardSource(event: AmiMessage): FirstHop | null {
+    const hop = guardSource(event);
+    return hop === null || this.#context.servers.is(hop.source, hop.sourcePort, hop.transport) ? null : hop;
   }
 
   tick(): void {

@@ -23,7 +23,7 @@ export class Records {
         : this.#calls.ofRecord(record.uniqueid, record.linkedid, account, record.dst, record.start);
     if (call !== undefined) {
       call.recorded = true;
-      if (!call.ended && call.uniqueid === record.uniqueid) call.ended = true;
+      if (!call.ended && call.uniqueid === record.uniqueid) this.#calls.recorded(call);
     }
     this.#context.emit({
       kind: 'cdr',

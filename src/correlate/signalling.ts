@@ -1,4 +1,4 @@
-import { type Millis, type RequestFacts, type SourceProof, type Transport } from '../model.ts';
+import { type Millis, type RequestFacts, type SourceProof } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
 import type { Site } from '../site/site.ts';
 import type { Credentials, SipMessage } from '../wire/sip.ts';
@@ -6,16 +6,8 @@ import type { Authentication } from './authentication.ts';
 import type { Calls, CallSighting, FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import type { Registrations } from './registrations.ts';
+import { answerOf, aorOf, requestFacts, type PacketPath } from './sip-facts.ts';
 import { Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
-
-/** Where a packet went from and to; addresses in canonical text. A HepPacket is one. */
-export interface PacketPath {
-  readonly source: string;
-  readonly sourcePort: number;
-  readonly destination: string;
-  readonly destinationPort: number;
-  readonly transport: Transport;
-}
 
 /** First hops remembered, so that AMI behind a proxy can be told the true source. */
 const MAX_SOURCES = 16_384;
@@ -70,7 +62,11 @@ export class Signalling {
         this.#calls.end(call, method === 'CANCEL' ? 487 : 0, 'sip', seenAt);
       return;
     }
-    if (!WATCHED.has(method) || message.toTag !== '') return;
+    if (message.toTag !== '') {
+      this.#calls.alive(message.callId);
+      return;
+    }
+    if (!WATCHED.has(method)) return;
     const own = this.#context.servers.is(path.source, path.sourcePort, path.transport);
     if (own) {
       if (method === 'INVITE') this.#ownInvite(path, message, seenAt);
@@ -352,51 +348,3 @@ const theReal = (all: readonly Credentials[], site: Site): Credentials | null =>
 /** A request without credentials, or with an expired nonce, is asked for credentials: that is no failure. */
 const isChallenge = ({ facts }: OpenRequest, { status, stale }: Answer): boolean =>
   (status === 401 || status === 407) && (facts.authUser === null || stale);
-
-/** user@host of the To header: the address-of-record of a REGISTER (RFC 3261 section 10.2). */
-const aorOf = (facts: RequestFacts): string => `${facts.toUser}@${facts.toHost}`;
-
-function requestFacts(
-  path: PacketPath,
-  message: SipMessage,
-  credentials: Credentials | null,
-  proof: SourceProof,
-): RequestFacts {
-  return {
-    method: message.method,
-    callId: message.callId,
-    cseq: message.cseq,
-    branch: message.branch,
-    sentBy: message.sentBy,
-    fromUser: message.fromUser,
-    fromTag: message.fromTag,
-    toUser: message.toUser,
-    toHost: message.toHost,
-    requestUser: message.requestUser,
-    source: path.source,
-    sourcePort: path.sourcePort,
-    destination: path.destination,
-    destinationPort: path.destinationPort,
-    transport: path.transport,
-    userAgent: message.userAgent,
-    authUser: credentials === null ? null : credentials.username,
-    nonce: credentials === null ? null : credentials.nonce,
-    nc: credentials === null ? null : credentials.nc,
-    proof,
-  };
-}
-
-function answerOf(message: SipMessage, seenAt: Millis): Answer {
-  const challenge = message.status === 401 || message.status === 407 ? message.challenge() : null;
-  const registered = message.cseqMethod === 'REGISTER' && message.status === 200;
-  const contacts = registered ? message.bindings() : null;
-  return {
-    status: message.status,
-    stale: challenge?.stale ?? false,
-    challenges: challenge !== null,
-    nonce: challenge?.nonce ?? '',
-    contacts: contacts === '*' ? [] : contacts,
-    expires: registered ? message.expires : null,
-    seenAt,
-  };
-}

@@ -364,6 +364,178 @@ describe('correlate: the channels of a call', () => {
     });
 });
 
+describe('correlate: what the guard tells', () => {
+  const block = (...extra: Header[]): Header[] => [
+    ['Event', 'UserEvent'],
+    ['UserEvent', 'RingfenceBlock'],
+    ['Channel', 'PJSIP/1001-00000001'],
+    ['Uniqueid', '1.1'],
+    ['Rule', 'account/1001'],
+    ['Endpoint', '1001'],
+    ['Source', '203.0.113.5:5060'],
+    ['Dialled', '00371670'],
+    ['CallID', 'c1'],
+    ...extra,
+  ];
+  const cases: [string, (w: Watch) => void, string[]][] = [
+    [
+      'a refusal of a call that nobody else told',
+      (w) => w.ami(T, ...block()),
+      ['refused 1001 to 00371670 from 203.0.113.5 by account/1001'],
+    ],
+    [
+      'a refusal from an IPv6 address, by the channel variable',
+      (w) => w.ami(T, ...block(['ChanVariable', 'RINGFENCE_SRC=[2001:db8::1]:5060'])),
+      ['refused 1001 to 00371670 from 2001:db8::1 by account/1001'],
+    ],
+    [
+      "behind a proxy the first hop's address",
+      (w) => {
+        w.play(new Station('203.0.113.9').call(T, '1001', '00371670', { callId: 'c1' }).slice(0, 1));
+        w.ami(T + 5, ...block(['ChanVariable', `RINGFENCE_SRC=${PBX}:5060`]));
+      },
+      ['refused 1001 to 00371670 from 203.0.113.9 by account/1001'],
+    ],
+    [
+      "a proxy's address is nobody's",
+      (w) => w.ami(T, ...block(['ChanVariable', `RINGFENCE_SRC=${PBX}:5060`])),
+      ['refused 1001 to 00371670 from null by account/1001'],
+    ],
+    [
+      'a PIN',
+      (w) =>
+        w.ami(
+          T,
+          ['Event', 'UserEvent'],
+          ['UserEvent', 'RingfencePin'],
+          ['Result', 'wrong'],
+          ['Endpoint', '1002'],
+          ['Source', '203.0.113.5:0'],
+        ),
+      ['pin wrong by 1002 from 203.0.113.5'],
+    ],
+    [
+      'a result that is not known, and events of others',
+      (w) => {
+        w.ami(T, ['Event', 'UserEvent'], ['UserEvent', 'RingfencePin'], ['Result', 'x']);
+        w.ami(T, ['Event', 'UserEvent'], ['UserEvent', 'SomethingElse'], ['Rule', 'account/1001']);
+      },
+      [],
+    ],
+    [
+      'a source that is none',
+      (w) => w.ami(T, ...block().map(([k, v]): Header => (k === 'Source' ? [k, 'x'.repeat(1_000)] : [k, v]))),
+      ['refused 1001 to 00371670 from null by account/1001'],
+    ],
+  ];
+  for (const [sentence, play, expected] of cases)
+    it(sentence, () => {
+      const w = pbx();
+      play(w);
+      assert.deepEqual(told(w.events), expected);
+    });
+
+  it('a Call-ID with quotation marks and backslashes, which Asterisk escapes, joins what was mirrored', () => {
+    const callId = 'a"b\\c\\"d';
+    for (const escaped of ['a\\"b\\\\c\\\\\\"d']) {
+      const w = pbx();
+      w.play(new Station('203.0.113.5').call(T, '1001', '00371670', { callId }));
+      w.ami(T + 4_000, ...channel('1001', '00371671', '1.1'));
+      w.ami(T + 4_005, ...about('DialBegin', '1.1', ['ChanVariable', `RINGFENCE_CALLID=${escaped}`]));
+      assert.deepEqual(w.correlator.legsOf(callId), [{ uniqueid: '1.1', dialled: '00371671', account: '1001' }]);
+    }
+  });
+
+  it('gives a call without mirrored SIP its address', () => {
+    const w = pbx();
+    w.ami(T, ...channel('1001', '00371670', '1.1'));
+    w.ami(
+      T + 5,
+      ...about(
+        'DialBegin',
+        '1.1',
+        ['ChanVariable', 'RINGFENCE_SRC=203.0.113.5:5060'],
+        ['ChanVariable', 'RINGFENCE_CALLID=c1'],
+      ),
+    );
+    const [update] = w.of('call.updated');
+    assert.deepEqual(
+      [update?.source, update?.sourcePort, update?.callId, update?.proof],
+      ['203.0.113.5', 5060, 'c1', 'none'],
+    );
+  });
+});
+
+describe('correlate: calls whose end is not told', () => {
+  const MINUTE = 60_000;
+  const up = (w: Watch): void => w.play(new Station('203.0.113.5').call(T, '1001', '00371670', { callId: 'c1' }));
+  const ends = (w: Watch): [number, number | null][] =>
+    w.of('call.ended').map((e) => [e.at - T, e.lostSince === null ? null : e.lostSince - T]);
+  const idle = (w: Watch, from: number, to: number): void => {
+    for (let at = from; at <= to; at += MINUTE) w.correlator.tick(T + at);
+  };
+
+  it('mirrored SIP alone: given up after 45 min of silence, and not a minute before', () => {
+    const w = pbx();
+    up(w);
+    idle(w, MINUTE, 45 * MINUTE);
+    assert.deepEqual(ends(w), []);
+    idle(w, 46 * MINUTE, 120 * MINUTE);
+    assert.deepEqual(ends(w), [[46 * MINUTE, 200]]);
+  });
+
+  it('a sign of life within the dialog (a session timer) keeps it', () => {
+    const w = pbx();
+    up(w);
+    const phone = new Station('203.0.113.5');
+    for (let at = 30 * MINUTE; at < 180 * MINUTE; at += 30 * MINUTE) {
+      idle(w, at - 29 * MINUTE, at);
+      w.play([
+        phone.request(T + at, { method: 'UPDATE', user: '1001', to: '00371670', callId: 'c1', cseq: at, toTag: 't1' }),
+      ]);
+    }
+    assert.deepEqual(ends(w), []);
+  });
+
+  it('a call whose channel the PBX tells of ends when it says so, however long it is silent', () => {
+    const w = pbx(true);
+    up(w);
+    w.ami(T + 300, ...success('1001', '203.0.113.5', 'c1'));
+    w.ami(T + 301, ...channel('1001', '00371670', '1.1'));
+    idle(w, MINUTE, 180 * MINUTE);
+    assert.deepEqual(ends(w), []);
+    w.ami(T + 181 * MINUTE, ...about('Hangup', '1.1'));
+    assert.deepEqual(ends(w), [[181 * MINUTE, null]]);
+  });
+
+  it('what ended while ringfence was away is found out at the next login, and what began just then is left', () => {
+    const first = pbx(true);
+    for (const n of [1, 2]) {
+      first.ami(T + n, ...channel('1001', `0037167${n}`, `1.${n}`));
+      first.ami(T + 200 + n, ...about('Newstate', `1.${n}`, ['ChannelState', '6']));
+    }
+    const w = pbx(true);
+    w.correlator.restore(JSON.parse(JSON.stringify(first.correlator.snapshot())));
+    w.ami(T + 60 * MINUTE - 1, ...channel('1002', '00371673', '1.3'));
+    w.ami(T + 60 * MINUTE, ...about('Newstate', '1.3', ['ChannelState', '6']));
+    const standing = {
+      channel: 'PJSIP/1001-00000002',
+      uniqueid: '1.2',
+      linkedid: '1.2',
+      dialled: '00371672',
+      from: '1001',
+      startedAt: T,
+      answered: true,
+    };
+    w.correlator.seed({ contacts: [], channels: [standing] }, T + 60 * MINUTE + 1);
+    assert.deepEqual(
+      w.of('call.ended').map((e) => e.uniqueid),
+      ['1.1'],
+    );
+    assert.equal(w.of('call.started').length, 1, 'what goes on is told once');
+  });
+});
+
 describe('correlate: call records', () => {
   const record = {
     accountcode: '',

@@ -70,7 +70,11 @@ export function line(event: Event): string {
     case 'call.updated':
       return `call.updated ${String(event.account)} ${String(event.uniqueid)} ${String(event.callId)}`;
     case 'call.ended':
-      return `call.ended ${event.dialled} ${event.status}`;
+      return `call.ended ${event.dialled} ${event.status}${event.lostSince === null ? '' : ' unheard of'}`;
+    case 'call.refused':
+      return `refused ${String(event.account)} to ${event.dialled} from ${String(event.source)} by ${event.rule}`;
+    case 'pin.tried':
+      return `pin ${event.result} by ${String(event.account)} from ${String(event.source)}`;
     case 'request.seen':
       return `seen ${event.request.method} from ${event.request.source}`;
     case 'request.answered':

@@ -31,6 +31,11 @@ const talks = (n: number, every = MINUTE, over = {}): Event[] =>
     connected(at + 5_000, { call: `c${i}`, startedAt: at, ...over }),
   ]);
 
+const endedUnheard = (at: number): Event => ({
+  ...ended(at, { call: 'c0', startedAt: NIGHT, answeredAt: NIGHT + 5_000 }),
+  lostSince: NIGHT + 14 * MINUTE,
+});
+
 describe('out-of-hours-calls', () => {
   const table: [string, Event[], string[]][] = [
     ['one late call is worth a look', [started(NIGHT)], ['medium 1004']],
@@ -72,6 +77,11 @@ describe('out-of-hours-calls', () => {
         ended(NIGHT, { startedAt: LATE, answeredAt: LATE + 9_000 }),
       ],
       [],
+    ],
+    [
+      'a call whose end nobody told: it talked until it was last heard of, and no longer',
+      [...talks(1), tick(NIGHT + 50 * MINUTE), endedUnheard(NIGHT + 59 * MINUTE), tick(NIGHT + 5 * HOUR)],
+      ['medium 1004'],
     ],
   ];
   for (const [sentence, events, expected] of table)

@@ -220,6 +220,7 @@ export const ended = (at: Millis, over: Partial<CallFacts> = {}, status = 0): Ca
   ...happened(at),
   ...call(at, over),
   status,
+  lostSince: null,
 });
 
 export const record = (start: Millis, seconds: number, over: Partial<CallRecord> = {}): CallRecord => ({

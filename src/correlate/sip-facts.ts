@@ -1,0 +1,62 @@
+import type { Millis, RequestFacts, SourceProof, Transport } from '../model.ts';
+import type { Credentials, SipMessage } from '../wire/sip.ts';
+import type { Answer } from './transactions.ts';
+
+/** Where a packet went from and to; addresses in canonical text. A HepPacket is one. */
+export interface PacketPath {
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destination: string;
+  readonly destinationPort: number;
+  readonly transport: Transport;
+}
+
+/** user@host of the To header: the address-of-record of a REGISTER (RFC 3261 section 10.2). */
+export const aorOf = (facts: RequestFacts): string => `${facts.toUser}@${facts.toHost}`;
+
+/** What judging needs of a request. `credentials`: those that count, of several; `proof`: what they prove. */
+export function requestFacts(
+  path: PacketPath,
+  message: SipMessage,
+  credentials: Credentials | null,
+  proof: SourceProof,
+): RequestFacts {
+  return {
+    method: message.method,
+    callId: message.callId,
+    cseq: message.cseq,
+    branch: message.branch,
+    sentBy: message.sentBy,
+    fromUser: message.fromUser,
+    fromTag: message.fromTag,
+    toUser: message.toUser,
+    toHost: message.toHost,
+    requestUser: message.requestUser,
+    source: path.source,
+    sourcePort: path.sourcePort,
+    destination: path.destination,
+    destinationPort: path.destinationPort,
+    transport: path.transport,
+    userAgent: message.userAgent,
+    authUser: credentials === null ? null : credentials.username,
+    nonce: credentials === null ? null : credentials.nonce,
+    nc: credentials === null ? null : credentials.nc,
+    proof,
+  };
+}
+
+/** What judging needs of an answer. */
+export function answerOf(message: SipMessage, seenAt: Millis): Answer {
+  const challenge = message.status === 401 || message.status === 407 ? message.challenge() : null;
+  const registered = message.cseqMethod === 'REGISTER' && message.status === 200;
+  const contacts = registered ? message.bindings() : null;
+  return {
+    status: message.status,
+    stale: challenge?.stale ?? false,
+    challenges: challenge !== null,
+    nonce: challenge?.nonce ?? '',
+    contacts: contacts === '*' ? [] : contacts,
+    expires: registered ? message.expires : null,
+    seenAt,
+  };
+}
