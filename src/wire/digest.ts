@@ -15,6 +15,8 @@ export interface Credentials {
   readonly qop: string;
   /** as sent; '' means MD5 */
   readonly algorithm: string;
+  /** the challenge's, returned unchanged (RFC 7616 section 3.4) */
+  readonly opaque: string;
   readonly header: 'authorization' | 'proxy-authorization';
 }
 
@@ -27,6 +29,7 @@ export interface Challenge {
   readonly stale: boolean;
   /** as sent; '' means MD5 */
   readonly algorithm: string;
+  readonly opaque: string;
 }
 
 const CREDENTIAL_FIELDS = new WordTable([
@@ -40,8 +43,9 @@ const CREDENTIAL_FIELDS = new WordTable([
   'qop',
   'algorithm',
   'username*',
+  'opaque',
 ]);
-const CHALLENGE_FIELDS = new WordTable(['realm', 'nonce', 'stale', 'algorithm']);
+const CHALLENGE_FIELDS = new WordTable(['realm', 'nonce', 'stale', 'algorithm', 'opaque']);
 
 const EQUALS = 61;
 const COMMA = 44;
@@ -133,7 +137,7 @@ export function scanCredentials(
 ): Credentials | null {
   const from = afterScheme(bytes, start, end);
   if (from < 0) return null;
-  const values = ['', '', '', '', '', '', '', '', '', ''];
+  const values = ['', '', '', '', '', '', '', '', '', '', ''];
   const pairs = new Pairs(bytes, from, end, plain);
   while (pairs.next()) {
     const field = pairs.in(CREDENTIAL_FIELDS);
@@ -152,6 +156,7 @@ export function scanCredentials(
     cnonce: value(6),
     qop: value(7),
     algorithm: value(8),
+    opaque: value(10),
     header,
   };
 }
@@ -160,12 +165,12 @@ export function scanCredentials(
 export function scanChallenge(bytes: Buffer, start: number, end: number, plain: boolean): Challenge | null {
   const from = afterScheme(bytes, start, end);
   if (from < 0) return null;
-  const values = ['', '', '', ''];
+  const values = ['', '', '', '', ''];
   const pairs = new Pairs(bytes, from, end, plain);
   while (pairs.next()) {
     const field = pairs.in(CHALLENGE_FIELDS);
     if (field >= 0) values[field] = pairs.value;
   }
-  const [realm = '', nonce = '', stale = '', algorithm = ''] = values;
-  return { scheme: 'Digest', realm, nonce, stale: stale.toLowerCase() === 'true', algorithm };
+  const [realm = '', nonce = '', stale = '', algorithm = '', opaque = ''] = values;
+  return { scheme: 'Digest', realm, nonce, stale: stale.toLowerCase() === 'true', algorithm, opaque };
 }

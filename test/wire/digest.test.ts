@@ -22,6 +22,7 @@ const NONE = {
   cnonce: '',
   qop: '',
   algorithm: '',
+  opaque: '',
   header: 'authorization',
 };
 
@@ -48,6 +49,7 @@ describe('credentials', () => {
         nonce: '7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v',
         nc: 1,
         cnonce: 'f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ',
+        opaque: 'FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS',
         qop: 'auth',
         response: '753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1',
       },
@@ -90,10 +92,17 @@ describe('challenges', () => {
       'Digest realm="a", nonce="1", algorithm=SHA-256, Digest realm="b", nonce="2"',
       { realm: 'a', nonce: '1', stale: false, algorithm: 'SHA-256' },
     ],
+    [
+      'opaque',
+      'Digest realm="asterisk",nonce="1795404684/aa",opaque="7c380c0673e9ba63",algorithm=MD5,qop="auth"',
+      { realm: 'asterisk', nonce: '1795404684/aa', stale: false, algorithm: 'MD5', opaque: '7c380c0673e9ba63' },
+    ],
     ['another scheme', 'Bearer realm="a"', null],
   ];
   for (const [title, value, expected] of cases) {
-    it(title, () => assert.deepEqual(challengeOf(value), expected === null ? null : { scheme: 'Digest', ...expected }));
+    it(title, () =>
+      assert.deepEqual(challengeOf(value), expected === null ? null : { scheme: 'Digest', opaque: '', ...expected }),
+    );
   }
 });
 
