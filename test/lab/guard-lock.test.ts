@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { inSeconds, useGuardedLab } from './support/guarded.ts';
+import { givePins } from './support/pin.ts';
 import { pause, until } from './support/process.ts';
-import { header } from './support/sip-message.ts';
-import type { SipMessage, SipRequest } from './support/sip-message.ts';
 
 describe('lab: the office lock in the dialplan', function () {
   this.timeout(60_000);
@@ -11,40 +10,11 @@ describe('lab: the office lock in the dialplan', function () {
   const PIN = '20471';
   const hash = `5f2c-${createHash('sha1').update(`5f2c${PIN}`).digest('hex')}`;
 
-  /** Dials *54 and sends tones by SIP INFO; resolves when the PBX has ended the call. */
-  const givePin = async (...pins: string[]): Promise<void> => {
-    const call = phone().dial('*54');
-    if ((await call.settled) !== 200) return;
-    const answer = phone().packets.findLast(({ label }) => label === '200 INVITE')!.message;
-    await pause(600); // until Asterisk reads
-    let sequence = 100;
-    for (const pin of pins) {
+  const givePin = (...pins: string[]): Promise<void> =>
+    givePins(lab(), phone(), pins, () => {
       const before = results().length;
-      for (const tone of [...Array.from(pin), '#']) {
-        await phone().transactions.request(info(answer, call.callId, ++sequence, tone), lab().edge);
-        await pause(120);
-      }
-      await until('the PIN is judged', 8000, () => results().length > before);
-      await pause(100);
-    }
-    await call.ended;
-  };
-
-  /** A tone by SIP INFO, within the call that `answer` established. */
-  const info = (answer: SipMessage, callId: string, sequence: number, tone: string): SipRequest => ({
-    method: 'INFO',
-    uri: /<([^>]*)>/.exec(header(answer, 'Contact'))?.[1] ?? '',
-    headers: [
-      ['Via', phone().transactions.via()],
-      ['Max-Forwards', '70'],
-      ['From', header(answer, 'From')],
-      ['To', header(answer, 'To')],
-      ['Call-ID', callId],
-      ['CSeq', `${sequence} INFO`],
-      ['Content-Type', 'application/dtmf-relay'],
-    ],
-    body: `Signal=${tone}\r\nDuration=100\r\n`,
-  });
+      return until('the PIN is judged', 8000, () => results().length > before);
+    });
 
   it('leaves calls at home, exempt accounts and exempt destinations alone', async () => {
     await entries.put('lock/international');
