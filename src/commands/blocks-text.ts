@@ -1,5 +1,6 @@
 import type { DecisionState, Millis } from '../model.ts';
 import type { Kind, StandingEntry } from '../respond/enforcer.ts';
+import { lockPeriods } from '../respond/lock/periods.ts';
 import { formatDuration, iso, Zone } from '../time.ts';
 import { en, fit, visible } from '../words/index.ts';
 import type { BlocksAnswer } from './by-hand.ts';
@@ -31,15 +32,17 @@ export interface Listing extends BlocksAnswer {
 const COUNTED: Readonly<Partial<Record<Kind, string>>> = {
   emergency: 'emergency numbers',
   exempt: 'exemptions from the office lock',
+  dialplan: 'settings of how numbers are dialled',
+  pin: 'PIN of the office lock',
 };
-const isCounted = (kind: string): boolean => kind in COUNTED || kind === 'dialplan' || kind === 'pin';
+const isCounted = (kind: string): boolean => kind in COUNTED;
 
 /** One object a line: `standing`, then what others put there, then what was refused. */
 export function* blocksAsJson({ entries, foreign, refused, incidentOf }: Listing): Generator {
-  for (const { kind, value, until, state, proof, claims } of entries)
+  for (const { kind, value, until, text, state, proof, claims } of entries)
     yield {
       what: 'standing',
-      ...{ kind, value, state },
+      ...{ kind, value, state, text: kind === 'secret' || kind === 'pin' ? null : text },
       until: until === null ? null : iso(until),
       proof: Object.fromEntries(Object.entries(proof).map(([target, at]) => [target, iso(at)])),
       claims: claims.map((claim) => ({
@@ -100,13 +103,21 @@ function health({ health: { targets, stopped }, away, entries }: Listing): strin
   return lines.length === 0 ? [] : [...lines, ''];
 }
 
+/** Of the office lock: when it ends, or when it begins. */
+function lockTimes(text: string, zone: Zone): string {
+  const next = lockPeriods(text).find(({ until }) => until > Date.now());
+  if (next === undefined) return 'no end';
+  if (next.from > Date.now()) return `from ${en.minute(next.from, zone)}`;
+  return clockAndRest(next.until, zone);
+}
+
 const clockAndRest = (until: Millis | null, zone: Zone): string =>
   until === null ? 'no end' : `${en.minute(until, zone)} (${formatDuration(Math.max(0, until - Date.now()))})`;
 
 function table(entries: readonly StandingEntry[], { incidentOf }: Listing, zone: Zone, columns: number): string[] {
   const rows = entries
     .toSorted((a, b) => (a.kind === b.kind ? (a.until ?? Infinity) - (b.until ?? Infinity) : a.kind < b.kind ? -1 : 1))
-    .map(({ kind, value, until, state, proof, claims }) => {
+    .map(({ kind, value, until, text, state, proof, claims }) => {
       const claim = claims.toSorted((a, b) => (b.until ?? Infinity) - (a.until ?? Infinity))[0];
       const incident = claim === undefined ? '' : incidentOf(claim.id).slice(0, 8);
       const story = incident === '' ? '' : ` [incident ${incident}]`;
@@ -114,7 +125,7 @@ function table(entries: readonly StandingEntry[], { incidentOf }: Listing, zone:
       return [
         kind,
         visible(kind === 'number' ? `+${value}` : value, 45),
-        clockAndRest(until, zone),
+        kind === 'lock' && text !== null ? lockTimes(text, zone) : clockAndRest(until, zone),
         claims
           .map(({ by }) => by)
           .filter((by, i, all) => all.indexOf(by) === i)

@@ -3,16 +3,18 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readSecret, type Config } from '../config.ts';
 import { Counters } from '../counters.ts';
-import { messageOf, PeerError } from '../errors.ts';
+import { messageOf, PeerError, RingfenceError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Millis } from '../model.ts';
 import { connectAmi, type AmiSession } from '../pbx/ami.ts';
 import { readEndpoints, type PbxEndpoint } from '../pbx/ami-state.ts';
-import type { Enforcer } from '../respond/enforcer.ts';
+import type { CallLeg, Enforcer } from '../respond/enforcer.ts';
+import type { Site } from '../site/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { SECOND } from '../time.ts';
 import { amiOf, cannotAct, openEnforcer } from './acting.ts';
 import type { Hand } from './by-hand.ts';
+import { declareSettings, readPin } from './declare.ts';
 import { storeOf } from './open-store.ts';
 import type { Output } from './output.ts';
 import { siteOf } from './site.ts';
@@ -28,8 +30,12 @@ export interface DirectHand extends Hand {
 export interface DirectOptions {
   /** do with a store in memory when there is none or it cannot be used: for the panic switch, which needs none */
   readonly anyStore?: boolean;
+  /** what the settings want at the PBX goes there first: emergency numbers before anything that refuses */
+  readonly declares?: boolean;
   /** do nothing, and throw, when Asterisk cannot be reached */
   readonly needsAsterisk?: boolean;
+  /** channels of a call by ringfence's key of it */
+  readonly legs?: (target: string) => readonly CallLeg[];
 }
 
 /** So long the first reading of what stands may take before the work begins. */
@@ -75,8 +81,10 @@ export async function directly<T>(
       ...{ config, site, store, log, counters: new Counters() },
       session: () => session,
       endpoints: () => endpoints?.length ?? null,
+      ...(options.legs === undefined ? {} : { legs: options.legs }),
     });
     enforcer = opened;
+    if (options.declares === true && endpoints !== null) declare(opened, config, site, endpoints, output);
     if (session !== null) opened.loggedIn(session);
     await read(opened);
     return await work({
@@ -93,6 +101,23 @@ export async function directly<T>(
     session?.close();
     store.close();
     if (!kept) output.warn(`ringfence: ${store.path} could not take all of it`);
+  }
+}
+
+/** A wrong PIN file must not keep anybody from blocking a thief. */
+function declare(
+  enforcer: Enforcer,
+  config: Config,
+  site: Site,
+  endpoints: readonly PbxEndpoint[],
+  output: Output,
+): void {
+  try {
+    const pin = readPin(config, createLog('silent'));
+    declareSettings(enforcer, { config, site, pin, endpoints: endpoints.map(({ endpoint }) => endpoint) }, Date.now());
+  } catch (error) {
+    if (!(error instanceof RingfenceError)) throw error;
+    output.warn(`ringfence: ${error.message}; what the settings want at the PBX is left as it is`);
   }
 }
 

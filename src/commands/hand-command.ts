@@ -26,7 +26,7 @@ export async function askOrAct<M extends Method, T>(
   here: (hand: DirectHand) => Promise<T> | T,
 ): Promise<T> {
   const daemon = daemonOf(storePath(config));
-  if (daemon === null) return await directly(config, output, {}, here);
+  if (daemon === null) return await directly(config, output, { declares: true }, here);
   try {
     return (await callControl(controlPath(storePath(config)), method, params, ANSWERS)) as T;
   } catch (error) {
