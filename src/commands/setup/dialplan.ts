@@ -199,8 +199,8 @@ export function reachOf(plan: Dialplan, entries: readonly string[], trunks: Read
           outgoing.add(name);
           if (!guarded) unguarded.set(step, { context: name, extension, step, first: index === 0 });
         }
+        for (const target of leads(step)) waiting.push([target, guarded]);
         if (guards(step)) guarded = true;
-        else for (const target of leads(step)) waiting.push([target, guarded]);
       }
     }
   }
