@@ -151,9 +151,8 @@ function dialsTrunk(data: string, trunks: ReadonlySet<string>): boolean {
     if (/^(?:DAHDI|Zap|IAX2|mISDN|Dongle|OOH323|Motif|XMPP)$/i.test(technology)) return true;
     const target = rest.join('/');
     const peer = target.includes('@') ? target.slice(target.lastIndexOf('@') + 1) : (rest[0] ?? '');
-    return (
-      trunks.has(peer) || (target.includes('@') && peer.includes('${')) || (rest.length > 1 && peer.includes('${'))
-    );
+    const decidedByVariable = (target.includes('@') || rest.length > 1) && peer.includes('${');
+    return trunks.has(peer) || trunks.has(rest[0] ?? '') || decidedByVariable;
   });
 }
 
