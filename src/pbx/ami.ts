@@ -41,6 +41,12 @@ export interface AmiSession {
   close(): void;
 }
 
+/** What to do where the manager account may not do this; '' for any other refusal. A session keeps the rights of its login. */
+export const rightsHint = (said: string): string =>
+  /permission/i.test(said)
+    ? '. Give the manager account "write = system" (asterisk-conf/manager_ringfence.conf), then: asterisk -rx "manager reload", and restart ringfence'
+    : '';
+
 const ACTION_MS: Millis = 5_000;
 const PING_MS: Millis = 15_000;
 /** Actions that may wait at a time, and items of one list: beyond these something is wrong. */
@@ -106,8 +112,7 @@ class Session implements AmiSession {
     if (response.name === 'Success') return items;
     const said = response.get('Message') ?? response.name;
     if (/\bno\b.*\bfound\b|\bnot found\b/i.test(said)) return [];
-    const hint = /permission/i.test(said) ? ': write = system in manager.conf allows it' : '';
-    throw new PeerError('peer-refused', `Asterisk refuses ${name}: ${said}${hint}`, false);
+    throw new PeerError('peer-refused', `Asterisk refuses ${name}: ${said}${rightsHint(said)}`, false);
   }
 
   close(): void {

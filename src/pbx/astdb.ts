@@ -1,6 +1,6 @@
 import { PeerError } from '../errors.ts';
 import type { AmiMessage } from '../wire/ami.ts';
-import type { AmiSession } from './ami.ts';
+import { rightsHint, type AmiSession } from './ami.ts';
 
 /** The one family of Asterisk's internal database that is ours; keys below are told without it: `address/203.0.113.7`. */
 export const FAMILY = 'ringfence';
@@ -25,8 +25,11 @@ export type AstDbOutcome =
 /** The right to do it is missing, or what was asked cannot be done: Asterisk's words with a hint. */
 const refusedBy = (name: string, key: string, answer: AmiMessage): PeerError => {
   const said = answer.get('Message') ?? answer.name;
-  const hint = /permission/i.test(said) ? ': write = system in manager.conf allows it' : '';
-  return new PeerError('peer-refused', `Asterisk refuses ${name} of ${FAMILY}/${key}: ${said}${hint}`, false);
+  return new PeerError(
+    'peer-refused',
+    `Asterisk refuses ${name} of ${FAMILY}/${key}: ${said}${rightsHint(said)}`,
+    false,
+  );
 };
 
 function checkKey(key: string): void {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PeerError } from '../errors.ts';
 import type { Millis } from '../model.ts';
-import type { AmiSession } from './ami.ts';
+import { rightsHint, type AmiSession } from './ami.ts';
 
 /** What became of the channel: ended by us, or gone before. */
 export type HangupResult = 'hung-up' | 'gone';
@@ -38,7 +38,7 @@ export async function hangUp(session: AmiSession, uniqueid: string): Promise<Han
   if (answer.name !== 'Success') {
     const said = answer.get('Message') ?? answer.name;
     if (/no such channel/i.test(said)) return 'gone';
-    throw new PeerError('peer-refused', `Asterisk refuses to hang up ${uniqueid}: ${said}`, false);
+    throw new PeerError('peer-refused', `Asterisk refuses to hang up ${uniqueid}: ${said}${rightsHint(said)}`, false);
   }
   for (const wait of LOOKS) {
     if (wait > 0) await sleep(wait);

@@ -1,5 +1,5 @@
 import { PeerError } from '../errors.ts';
-import type { AmiSession } from './ami.ts';
+import { rightsHint, type AmiSession } from './ami.ts';
 
 /**
  * Maintenance mode of endpoints (PJSIPSetMaintenance; Asterisk 20.20, 22.10, 23.4 and later, module
@@ -37,6 +37,5 @@ export async function setMaintenance(session: AmiSession, endpoint: string, on: 
   const said = answer.get('Message') ?? answer.name;
   if (MISSING.test(said)) throw unsupported();
   if (!on && /not found/i.test(said)) return;
-  const hint = /permission/i.test(said) ? ': write = system in manager.conf allows it (manager_ringfence.conf)' : '';
-  throw new PeerError('peer-refused', `Asterisk refuses maintenance of ${endpoint}: ${said}${hint}`, false);
+  throw new PeerError('peer-refused', `Asterisk refuses maintenance of ${endpoint}: ${said}${rightsHint(said)}`, false);
 }

@@ -145,7 +145,10 @@ export class Nft {
       });
       child.stderr.on('data', (part: Buffer) => (words = (words + part.toString()).slice(0, 1_000)));
       child.on('error', (error) => {
-        const hint = 'code' in error && error.code === 'ENOENT' ? ': install nftables, or switch it off' : '';
+        const hint =
+          'code' in error && ['ENOENT', 'EACCES'].includes(String(error.code))
+            ? ': install nftables, or switch it off'
+            : '';
         reject(new PeerError('peer-unreachable', `nft cannot be run: ${messageOf(error)}${hint}`, false));
       });
       child.on('close', (code, signal) => {

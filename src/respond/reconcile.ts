@@ -116,6 +116,8 @@ export class TargetLoop {
   reborn(): void {
     this.#life++;
     this.#proved.clear();
+    // what it refused in its former life it may allow now: rights were given, a module is loaded
+    for (const [key, { since }] of this.#dirty) this.#dirty.set(key, { since, notBefore: 0 });
     this.#reach.reborn();
     this.#nextRead = 0;
     if (this.target.isUp) void this.#read();

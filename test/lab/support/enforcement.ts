@@ -1,6 +1,6 @@
 import { Counters } from '../../../src/counters.ts';
 import type { Decision, Millis } from '../../../src/model.ts';
-import { keepAmi, type AmiKeeper } from '../../../src/pbx/ami.ts';
+import { keepAmi, type AmiKeeper, type KeepOptions } from '../../../src/pbx/ami.ts';
 import type { KamailioRpc } from '../../../src/pbx/kamailio.ts';
 import { createEnforcer, type Enforcer, type EnforcerOptions } from '../../../src/respond/enforcer.ts';
 import { createSite, siteDefaults, type Site } from '../../../src/site/index.ts';
@@ -42,13 +42,14 @@ export async function runEnforcer(
   lab: Lab,
   store: Store,
   options: Partial<EnforcerOptions> & { kamailio?: KamailioRpc } = {},
+  keep: Partial<KeepOptions> = {},
 ): Promise<RunningEnforcer> {
   const { log, logged } = recordingLog();
   const counters = new Counters();
   const holder: { enforcer: Enforcer | null } = { enforcer: null };
   const { host, amiPort: port, amiUsername: username, amiSecret: secret } = lab.asterisk;
   const keeper = keepAmi(
-    { host, port, username, secret, firstMs: 100, ceilingMs: 500 },
+    { host, port, username, secret, firstMs: 100, ceilingMs: 500, ...keep },
     {
       event: () => undefined,
       changed: (change) => {
