@@ -56,10 +56,11 @@ export class RunActing {
     if (decisions.length > 0) this.enforcer.decide(decisions, actDetail(evidence, this.#options.target().site));
   }
 
-  /** Every event: a call whose channel has become known may be one that is to be hung up. */
+  /** Every event: a call whose channel has become known, or that was answered, may be one that is to be hung up. */
   watch(event: Event): void {
     if ((event.kind === 'call.started' || event.kind === 'call.updated') && event.uniqueid !== null)
       this.enforcer.learnt();
+    if (event.kind === 'call.answered' || event.kind === 'call.updated') this.enforcer.answered(event);
   }
 
   /** The PBX has told its endpoints, and what stands there is read and put right. */

@@ -1,6 +1,6 @@
 import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
-import type { Decision, DecisionState, Millis } from '../model.ts';
+import type { CallFacts, Decision, DecisionState, Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
 import type { KamailioRpc } from '../pbx/kamailio.ts';
 import type { Nft } from '../pbx/nft.ts';
@@ -31,6 +31,8 @@ export type { KeepSecret, NewSecret, RotateResult } from './rotation.ts';
 export interface Enforcer {
   /** Acts on decisions that are `pending`. `detail` names the contacts that expire-contact is to end. */
   decide(decisions: readonly Decision[], detail?: Partial<ActDetail>): void;
+  /** A call was answered, or more is known of one that was: it is hung up where a block stands that should have refused it. */
+  answered(call: CallFacts): void;
   /** A decision by hand. `until` null is 24 hours. */
   block(kind: Kind, value: string, until: Millis | null, why: string): BlockResult;
   /**

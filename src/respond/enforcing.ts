@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Action, Decision, Millis } from '../model.ts';
+import type { Action, CallFacts, Decision, Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
 import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
@@ -21,6 +21,7 @@ import type {
 import { deterministicId } from './ids.ts';
 import { Ledger, newRow, textIn } from './ledger.ts';
 import { makeLoops } from './loops.ts';
+import { pastBlock } from './past-blocks.ts';
 import type { LoopHandlers, TargetLoop } from './reconcile.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
 import { allowedBy, check, type Checked } from './safeguards.ts';
@@ -189,6 +190,20 @@ export class Enforcing implements Enforcer {
     }
     if (known === undefined) this.#ledger.put(row);
     this.#acts.take(row, this.#options.now(), since);
+  }
+
+  answered(call: CallFacts): void {
+    const { desired } = this.#claims;
+    const { decisions } = this.#options.store;
+    const decision = pastBlock(
+      call,
+      this.#site,
+      (kind, value) => desired.get(kind, value),
+      ({ id }) => decisions.get(id)?.incident ?? '',
+    );
+    if (decision === null || this.#ledger.get('hang-up', decision.target, decision.id) !== undefined) return;
+    this.#ledger.decided(decision);
+    this.decide([decision], { account: call.account });
   }
 
   #actChanged(row: Enforcement, tookMs: number | null): void {

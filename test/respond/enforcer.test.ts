@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Counters } from '../../src/counters.ts';
 import { PeerError, StoreError } from '../../src/errors.ts';
-import type { Decision } from '../../src/model.ts';
+import type { CallFacts, Decision } from '../../src/model.ts';
 import { createEnforcer, type Enforcer, type EnforcerOptions } from '../../src/respond/enforcer.ts';
 import type { EnforcementStore } from '../../src/respond/ledger.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/time.ts';
+import { started } from '../support/events.ts';
 import { FakePbx } from '../support/fake-pbx.ts';
 import { useNft } from '../support/nft.ts';
 import { recordingLog, type Logged } from '../support/log.ts';
@@ -516,6 +517,31 @@ describe('acts', () => {
     await bench.pass(SECOND);
     assert.equal(bench.pbx?.channels.size, 1);
     assert.equal(bench.pbx.asked.filter((a) => a.startsWith('Hangup')).length, 1);
+  });
+
+  it('a call that is answered though a block stands is hung up, once; others are not', async () => {
+    const legs = [{ uniqueid: ID, dialled: '0037167000001' }];
+    const bench = new Bench({ calls: (target) => (target === 'call-7' ? legs : []) });
+    bench.pbx?.channels.set(ID, '0037167000001');
+    await bench.login();
+    const facts = (over: Partial<CallFacts>): CallFacts =>
+      started(bench.now, { call: 'call-7', account: '1004', dialled: '0037167000001', answeredAt: bench.now, ...over });
+    bench.enforcer.answered(facts({}));
+    await bench.pass(SECOND);
+    assert.equal(bench.pbx?.channels.size, 1, 'nothing stands');
+    const block = bench.decide('block-international', '1004');
+    bench.enforcer.answered(facts({ account: '1005', call: 'call-8' }));
+    bench.enforcer.answered(facts({ answeredAt: bench.now - SECOND }));
+    await bench.pass(SECOND);
+    assert.equal(bench.pbx.channels.size, 1, 'of another account, or up before the block');
+    bench.enforcer.answered(facts({}));
+    bench.enforcer.answered(facts({}));
+    await bench.pass(SECOND);
+    assert.equal(bench.pbx.channels.size, 0);
+    assert.equal(bench.pbx.asked.filter((a) => a.startsWith('Hangup')).length, 1);
+    const told = bench.store.decisions.of(block.incident).find(({ action }) => action === 'hang-up');
+    assert.deepEqual([told?.target, told?.state], ['call-7', 'done']);
+    assert.match(told?.why ?? '', /answered though the block of calls abroad of 1004 stands/);
   });
 
   it('is tried three times', async () => {
