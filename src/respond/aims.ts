@@ -80,6 +80,13 @@ const AIMS: Readonly<
   numbers: (evidence, site) => {
     const targets: string[] = [];
     const spared: Spared[] = [];
+    // Whoever writes any source address could have the numbers of anybody blocked; a call that connects costs money, whoever it was.
+    const connected = evidence.facts['connected'];
+    if (evidence.sourceProof === 'none' && !(typeof connected === 'number' && connected > 0))
+      return spare(
+        numbersOf(evidence).join(', '),
+        'nothing proves that anybody called there: such requests can be forged',
+      );
     for (const text of numbersOf(evidence)) {
       const all = readings(text, site);
       const number = all.find((n) => n.chargeable && n.e164 !== null)?.e164 ?? null;

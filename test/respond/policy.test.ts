@@ -76,6 +76,24 @@ const TABLE: [string, Evidence, string[], Partial<Incident>?][] = [
     ['block-number 37120000001'],
   ],
   [
+    'late calls of nobody known that nothing proves: whoever forges them would have the numbers of anybody blocked',
+    see('out-of-hours-calls', 'high', {
+      ...UNKNOWN,
+      sourceProof: 'none',
+      facts: { numbers: ['37120000001'], connected: 0 },
+    }),
+    [],
+  ],
+  [
+    'the same, but they connect and cost money',
+    see('out-of-hours-calls', 'high', {
+      ...UNKNOWN,
+      sourceProof: 'none',
+      facts: { numbers: ['37120000001'], connected: 2 },
+    }),
+    ['block-number 37120000001'],
+  ],
+  [
     'an emergency number among them: it is never blocked, and no call is hung up',
     see('out-of-hours-calls', 'critical', { ...UNKNOWN, facts: { numbers: ['112', '37120000001'] } }),
     ['block-number 37120000001'],
