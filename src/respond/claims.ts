@@ -78,7 +78,8 @@ export class Claims {
    * its own at the PBX is remembered longer: it may stand there still.
    */
   endRow(row: Enforcement, state: 'expired' | 'undone'): void {
-    if (STAYING.has(row.kind as Kind)) this.#ledger.put({ ...row, state, until: this.#now() + LONGEST });
+    const endless = STAYING.has(row.kind as Kind) || (row.until === null && state === 'undone');
+    if (endless) this.#ledger.put({ ...row, state, until: this.#now() + LONGEST });
     else if (row.until !== null && (state === 'undone' || row.until > this.#now())) this.#ledger.put({ ...row, state });
     else this.#ledger.delete(row);
     if (row.by !== 'settings') this.#ledger.setState(row.claim, state);
