@@ -95,6 +95,7 @@ function buildProgram(): Command {
     .command('scan')
     .description('judge the call records written since the last scan, once (for cron)')
     .option('--all', 'from the start of the file, and tell again what was told before', false)
+    .option('--enforce', 'do what is decided, at once and whatever mode says; without it only say so', false)
     .addOption(failOn())
     .action(action(() => import('./commands/scan.ts')));
 

@@ -200,4 +200,37 @@ describe('lab: ringfence run acts', function () {
     await until('its key is gone', 2_000, empty);
     assert.ok(!again.stderr.includes('"level":50'), again.stderr);
   });
+
+  it('scan observes; scan --enforce acts when no daemon does, and is refused while one follows the file', async () => {
+    const file = settings({ mode: 'observe', office: 'closed', store: join(lab().directory, 'scan.db') });
+    const scan = (...more: string[]): ReturnType<typeof ringfence> => ringfence(['scan', '--config', file, ...more]);
+    const phone = await lab().phone('1003');
+    await phone.register();
+    const callAbroad = async (): Promise<void> => {
+      const calls = await Promise.all(costly.map((number) => phone.callFor(number, 1_100)));
+      assert.deepEqual([...new Set(calls.map(({ status }) => status))], [200]);
+    };
+    await callAbroad();
+    await pause(300);
+    const observed = await scan();
+    assert.equal(observed.status, 1, observed.stderr);
+    assert.match(observed.stdout, /1003/);
+    assert.deepEqual(await refusing(), []);
+    await callAbroad();
+    await pause(300);
+    const acted = await scan('--enforce');
+    assert.equal(acted.status, 1, acted.stderr);
+    assert.match(acted.stderr, /decided \d+: [1-9]\d* done/);
+    assert.deepEqual(await refusing(), ['international/1003']);
+    assert.ok((await readTree(session, 'dialplan')).size > 0, 'how numbers are dialled went there too');
+    assert.equal((await phone.callFor(costly[0], 20)).status, 403);
+    const lifted = await ringfence(['unblock', 'international', '1003', '--config', file]);
+    assert.equal(lifted.status, 0, lifted.stderr);
+    await until('it is lifted', 3_000, empty);
+
+    const running = await run({ mode: 'observe', office: 'closed', store: join(lab().directory, 'scan.db') });
+    const refused = await scan('--enforce');
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, new RegExp(`process ${running.pid}\\) follows`));
+  });
 });
