@@ -135,8 +135,12 @@ export async function unblockByHand(hand: Hand, params: MethodParams['unblock'])
   const { enforcer } = hand;
   const notes: string[] = [];
   let lifted: readonly { kind: Kind; value: string }[];
-  if ('all' in params) lifted = enforcer.unblock({ all: true });
-  else if ('kind' in params) lifted = unblockTarget(hand, params.kind, params.value, notes);
+  if ('all' in params) {
+    lifted = enforcer.unblock({ all: true });
+    const secrets = enforcer.standing().entries.filter(({ kind }) => kind === 'secret').length;
+    if (secrets > 0)
+      notes.push(`new passwords stay (${secrets}): ringfence rotate ACCOUNT --undo makes an old one good again`);
+  } else if ('kind' in params) lifted = unblockTarget(hand, params.kind, params.value, notes);
   else lifted = idsOf(hand, params.id, notes).flatMap((id) => enforcer.unblock({ id }));
   const proof = await proved(hand, began, () => enforcer.agrees());
   return { lifted, mode: hand.mode(), ...proof, notes };
@@ -205,7 +209,7 @@ async function proved(
     .targets.filter(({ state, unproved }) => !done && (state !== 'up' || unproved > 0))
     .map(({ name, state, lastError }) =>
       state === 'up' && refused()
-        ? { target: name, state: 'refused' as const, error: 'may the manager account write? ringfence doctor tells' }
+        ? { target: name, state: 'refused' as const, error: lastError ?? 'ringfence doctor tells more' }
         : { target: name, state, error: lastError },
     );
   return { proved: done, took: Math.round(performance.now() - began), lagging };

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAmi, type AmiSession } from '../../src/pbx/ami.ts';
 import { putKey, readKey, readTree } from '../../src/pbx/astdb.ts';
+import { kamailioRpc, tableDump, type KamailioRpc } from '../../src/pbx/kamailio.ts';
 import { openStore } from '../../src/store/index.ts';
 import { HOUR, SECOND } from '../../src/time.ts';
 import { Daemon, jsonLines, ringfence, type Ran } from '../support/cli.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { strangerAddress, useLab } from './support/lab.ts';
 import { repository } from './support/packages.ts';
 import { pause, until } from './support/process.ts';
@@ -60,6 +62,15 @@ describe('lab: decisions by hand at a real Asterisk', function () {
       return (await stranger.register()).status;
     } finally {
       stranger.close();
+    }
+  };
+
+  const register = async (extension: string): Promise<number> => {
+    const phone = await lab().phone(extension);
+    try {
+      return (await phone.register()).status;
+    } finally {
+      phone.close();
     }
   };
 
@@ -223,11 +234,20 @@ describe('lab: decisions by hand at a real Asterisk', function () {
           // closed: there is no log
         }
       assert.equal(await knock(3), 403);
+      // what does not end by itself, and nobody knows of any more
+      const object =
+        '{"auth_type":"md5","username":"1003","md5_cred":"00000000000000000000000000000000","realm":"asterisk"}';
+      await putKey(session, 'auth/1003', object);
+      const maintenance = await session.action('PJSIPSetMaintenance', [
+        ['Endpoint', '1002'],
+        ['State', 'on'],
+      ]);
+      assert.equal(await register('1002'), maintenance.name === 'Success' ? 503 : 200, 'Asterisk 16 has no such mode');
       const gone = await run('unblock', '--all');
       assert.equal(gone.status, 0, gone.stderr);
       assert.match(gone.stderr, /there is no store .* taken away all the same/);
       assert.deepEqual(refusing(await readTree(session)), []);
-      assert.equal(await knock(3), 401);
+      assert.deepEqual([await knock(3), await register('1003'), await register('1002')], [401, 200, 200]);
       await putKey(session, 'account/1004', String(Math.ceil(Date.now() / 1000) + 3600));
       writeFileSync(store, 'this is no database at all, and was one before');
       const broken = await run('unblock', '--all');
@@ -326,5 +346,78 @@ describe('lab: decisions by hand at a real Asterisk', function () {
       const store = openStore(join(lab().directory, 'ringfence.db'), { create: false });
       store.close();
     });
+  });
+});
+
+/** The lab's Kamailio has its own mirror and JSON-RPC; a blocked address is answered, so that there is something to see. */
+const SNIPPET = `#!define RINGFENCE_NO_MIRROR
+#!define RINGFENCE_NO_RPC
+#!define RINGFENCE_ANSWER_BLOCKED
+include_file "${join(repository, 'kamailio-conf/ringfence.cfg')}"
+`;
+
+describe('lab: decisions by hand, Kamailio in front', function () {
+  this.timeout(60_000);
+  const folder = temporaryFolder();
+  const lab = useLab(() => {
+    writeFileSync(folder.file('snippet.cfg'), SNIPPET);
+    return { hep: null, trunk: 'own', guard: GUARD, kamailio: true, kamailioSnippet: folder.file('snippet.cfg') };
+  });
+  let settings = '';
+  let rpc: KamailioRpc;
+  before(() => {
+    settings = writeSettings(lab(), { cdr: false, office: 'open' });
+    rpc = kamailioRpc({ rpc: `udp:127.0.0.1:${lab().kamailio?.rpcPort ?? 0}` });
+  });
+  after(() => rpc.close());
+  const run = async (...args: string[]): Promise<Ran> => await ringfence([...args, '--config', settings]);
+  const knock = async (which: number): Promise<number> => {
+    const stranger = await lab().stranger(which);
+    const { status } = await stranger.register();
+    stranger.close();
+    return status;
+  };
+  const rows = async (): Promise<string[]> =>
+    (await Promise.all(['rf_address', 'rf_account', 'rf_number'].map((table) => tableDump(rpc, table)))).flatMap(
+      (table) => [...table.keys()],
+    );
+
+  it('blocks and unblocks at both, proved at both', async () => {
+    assert.equal(await knock(1), 401);
+    const { status, stdout, stderr } = await run('block', 'address', strangerAddress(1), '--format', 'json');
+    assert.equal(status, 0, stderr);
+    assert.equal(jsonLines<{ state: string }>(stdout)[0]?.state, 'done');
+    assert.equal(await knock(1), 403);
+    const [line] = jsonLines<{ proof: object }>((await run('blocks', '--format', 'json', '--kind', 'address')).stdout);
+    assert.deepEqual(Object.keys(line?.proof ?? {}).sort(), ['asterisk', 'kamailio']);
+    assert.equal((await run('unblock', 'address', strangerAddress(1))).status, 0);
+    assert.equal(await knock(1), 401);
+  });
+
+  it('the panic switch empties the tables of Kamailio, without daemon and store too', async () => {
+    for (const [kind, value] of [
+      ['address', strangerAddress(2)],
+      ['account', '1004'],
+      ['number', '+371'],
+    ] as const)
+      assert.equal((await run('block', kind, value)).status, 0);
+    assert.ok((await rows()).length >= 3);
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(lab().directory, `ringfence.db${suffix}`), { force: true });
+    const { status, stderr } = await run('unblock', '--all');
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(await rows(), []);
+    assert.equal(await knock(2), 401);
+  });
+
+  it('a Kamailio that is away is named, and Asterisk holds the block all the same', async () => {
+    await lab().kamailio?.stop();
+    const { status, stderr } = await run('block', 'account', '1004');
+    assert.equal(status, 2);
+    assert.match(stderr, /NOT IN FORCE YET: .*Kamailio is away/s);
+    const text = (await run('blocks')).stdout;
+    assert.match(text, /^Kamailio is away/m);
+    assert.match(text, /^account +1004 .* pending /m);
+    const stands = await lab().asterisk.cli('database show ringfence account');
+    assert.match(stands, /account\/1004/);
   });
 });
