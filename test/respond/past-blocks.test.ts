@@ -16,6 +16,7 @@ const entry = (kind: Kind, value: string, since = NIGHT, by: Claimant = 'rule'):
   kind,
   value,
   until: NIGHT + 3_600_000,
+  text: null,
   claims: [{ id: 'claim', until: NIGHT + 3_600_000, since, by, why: 'a test' }],
 });
 
