@@ -94,7 +94,7 @@ async function lookAtPbx(
   if (config.settings.asterisk.ami !== undefined) {
     tell(accountRows(config, found));
     tell(await guardRows(live, options.asterisk.split(/\s+/), found));
-    tell([sorceryRow(live, found)]);
+    tell([await sorceryRow(live, found)]);
   }
   tell([databaseRow(found.directories.database)]);
   if (found.tellsNames)

@@ -99,9 +99,13 @@ const ROUNDS = 5;
 async function leavePbx(config: Config, output: Output, done: Done): Promise<void> {
   if (existsSync(storePath(config)))
     await directly(config, output, { needsAsterisk: true }, async ({ enforcer }) => {
-      const taken = enforcer.unblock({ all: true });
+      const taken = [...enforcer.unblock({ all: true })];
+      const secrets = enforcer.standing().entries.filter(({ kind }) => kind === 'secret');
+      for (const { value } of secrets) taken.push(...enforcer.unblock({ kind: 'secret', value }));
       await enforcer.settled(SETTLE);
       if (taken.length > 0) done.removed.push(`${taken.length} entries that the store knew of`);
+      for (const { value } of secrets)
+        done.byHand.push(`${value}: the SIP password of pjsip.conf is good again; was it stolen, then change it there`);
     });
   await clearAsterisk(config, done);
   const kamailio = kamailioOf(config.settings);

@@ -4,6 +4,7 @@ import { readSecret, type Config } from '../../config.ts';
 import { PeerError, RingfenceError } from '../../errors.ts';
 import type { Millis } from '../../model.ts';
 import { connectAmi, type AmiSession } from '../../pbx/ami.ts';
+import { readSorcery } from '../../pbx/sorcery.ts';
 import { DAY, formatDuration, SECOND } from '../../time.ts';
 import { confValue, type ConfSection } from '../../wire/conf.ts';
 import { amiOf } from '../acting.ts';
@@ -171,25 +172,34 @@ export async function guardRows(live: Live, console: readonly string[], found: A
   return rows;
 }
 
-/** sorcery.conf: is it right, and was Asterisk started since? */
-export function sorceryRow(live: Live, found: AsteriskFound): Row {
-  const conf = found.conf('sorcery.conf');
+const RESTART = "asterisk -rx 'core restart when convenient'";
+
+/**
+ * Does PJSIP look into AstDB? Asterisk itself is asked (a probe object that belongs to no endpoint comes and goes in a
+ * breath); where it does not tell, the file is looked at, and whether Asterisk was started since.
+ */
+export async function sorceryRow(live: Live, found: AsteriskFound): Promise<Row> {
   const check = 'address blocks';
-  if (!isSorceryMapped(conf))
-    return problem(
+  const conf = found.conf('sorcery.conf');
+  const missing = (): Row =>
+    problem(
       check,
       'sorcery.conf does not look into AstDB: a REGISTER of a blocked address is not refused, secrets cannot be changed',
       `ringfence init --install, or by hand: ${sorceryLines().join(' / ')}; then restart Asterisk`,
     );
+  const right = (): Row => ok(check, 'PJSIP looks into AstDB for ACLs and secrets');
+  const told = live.session === null ? null : await readSorcery(live.session).catch(() => null);
+  if (told?.acl === false || told?.auth === false || !isSorceryMapped(conf)) return missing();
+  if (told?.loaded === true) return right();
+  const late = problem(
+    check,
+    'sorcery.conf was changed since Asterisk was started, and is read at its start only',
+    RESTART,
+  );
+  if (told?.loaded === false) return late;
   if (live.startedAt === null) return unknown(check, 'whether Asterisk was started since sorcery.conf was changed');
   const changed = Math.max(...(conf?.files ?? []).map((file) => statSync(file).mtimeMs));
-  return changed <= live.startedAt
-    ? ok(check, 'PJSIP looks into AstDB for ACLs and secrets')
-    : problem(
-        check,
-        'sorcery.conf was changed since Asterisk was started, and is read at its start only',
-        "asterisk -rx 'core restart when convenient'",
-      );
+  return changed <= live.startedAt ? right() : late;
 }
 
 /** Call records: there, fresh, in the time zone that the settings say? */
