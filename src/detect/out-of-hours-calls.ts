@@ -208,7 +208,12 @@ class OutOfHours implements Detector<
     const story = call === undefined ? undefined : this.#stories.get(call.story);
     if (call === undefined || story === undefined || call.ended) return [];
     if (event.answeredAt !== null && call.answered === null) this.#connect(event.call, call, story, event.answeredAt);
-    this.#finish(event.call, call, story, call.answered === null ? 0 : Math.max(0, (event.lostSince ?? event.at) - call.answered));
+    this.#finish(
+      event.call,
+      call,
+      story,
+      call.answered === null ? 0 : Math.max(0, (event.lostSince ?? event.at) - call.answered),
+    );
     return this.#judge(call.story, story, event.at);
   }
 

@@ -5,6 +5,7 @@ import { aimOf, type Spared } from './aims.ts';
 import { listOf, RESPONSES, type RespondOptions, type Response } from './options.ts';
 import { Repeats, type RepeatsSnapshot } from './repeats.ts';
 import { concerns, rulesOf, verdictOf, type Rule, type Seen } from './rules.ts';
+import { OWN_MISTAKES } from './story.ts';
 
 export { actDetail } from './aims.ts';
 export type { Rule } from './rules.ts';
@@ -84,6 +85,7 @@ export class Policy {
 
   /** The same with all that led to it: a verdict for each action that a rule says something about. */
   judge(incident: Incident, evidence: Evidence, raisedBy: readonly string[] = []): Verdict[] {
+    if (OWN_MISTAKES.has(evidence.detector)) return [];
     const seen: Seen = { incident, evidence, raisedBy, site: this.#options.site };
     const verdicts = RESPONSES.flatMap((action) => {
       for (const rule of this.rules) {

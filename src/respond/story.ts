@@ -24,6 +24,12 @@ const HELD = 500;
 const DETECTORS = 16;
 const DECISIONS = 200;
 
+/**
+ * What these say is about what ringfence did, not about an attack: it is a story of its own, which somebody reads though the
+ * attack beside it was told long ago, and nothing is ever done about it by rule.
+ */
+export const OWN_MISTAKES: ReadonlySet<string> = new Set(['blocked-caller']);
+
 /** The evidence that an incident is named by. */
 interface Headline {
   readonly detector: string;
@@ -149,6 +155,7 @@ export function ownSources(networks: Networks, e: Evidence): string[] {
  */
 export function joinKeys(networks: Networks, e: Evidence, sources: readonly string[]): string[] {
   const { type, value } = e.subject;
+  if (OWN_MISTAKES.has(e.detector)) return [`${e.detector}:${type}:${value}`];
   const keys = e.callKeys.slice(0, LISTED).map((key) => `call:${key}`);
   if (type !== 'address') keys.unshift(`${type}:${value}`);
   // A shared address that is itself the subject joins only what the same detector says of it.
@@ -168,7 +175,7 @@ export function joinKeys(networks: Networks, e: Evidence, sources: readonly stri
 export const foundBy = (keys: readonly string[], e: Evidence, sources: readonly string[]): string[] => [
   ...new Set([
     ...keys,
-    ...(e.subject.type === 'address' && sources.includes(sourceKey(e.subject.value))
+    ...(!OWN_MISTAKES.has(e.detector) && e.subject.type === 'address' && sources.includes(sourceKey(e.subject.value))
       ? [`source:${sourceKey(e.subject.value)}`]
       : []),
   ]),

@@ -59,6 +59,13 @@ const NOW: Readonly<Record<string, Steps>> = {
     },
     ...blockAddresses(incident),
   ],
+  'blocked-caller': (incident) => [
+    { text: `Ask ${visible(incident.subject.value, 64)} whether the refused calls were theirs` },
+    {
+      text: 'If they were: the sentence above names the command that takes the block away; ringfence blocks shows all',
+    },
+    { text: 'If the account was abused meanwhile, give it a new SIP password first' },
+  ],
   'brute-force': (incident, account) => [
     ...blockAddresses(incident),
     ...(account === '' ? [] : [{ text: `Make sure that the password of ${account} cannot be guessed` }]),

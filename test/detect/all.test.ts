@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { helpOf } from '../../src/commands/schema-help.ts';
 import { detectorParameters, detectors } from '../../src/detect/index.ts';
 import { SEVERITIES, type Event, type EvidenceDraft } from '../../src/model.ts';
-import { HOUR, MINUTE, SECOND } from '../../src/time.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import {
   answered,
   binding,
@@ -16,6 +16,7 @@ import {
   OWNER,
   record,
   recorded,
+  refused,
   registered,
   removed,
   seen,
@@ -30,6 +31,12 @@ import {
 
 /** Everything at once: a night on which every detector has something to say. */
 const night: Event[] = [
+  ...series(4, NIGHT - 4 * DAY, DAY, (at, i) =>
+    connected(at, { call: `d${i}`, account: '1090', source: '203.0.113.90', dialled: '0301234567' }),
+  ),
+  ...series(9, NIGHT - 2 * HOUR, MINUTE, (at) =>
+    refused(at, { account: '1090', source: '203.0.113.90', rule: 'international/1090' }),
+  ),
   ...series(30, NIGHT - HOUR, SECOND, (at, i) => [
     succeeded(at, { username: `${1000 + i}`, source: OWNER }),
     registered(at, {}, { account: `${1000 + i}` }),
@@ -92,6 +99,8 @@ function* spoofed(n: number): Generator<Event> {
       registration: 'none',
       dialled: `00371${20_000_000 + i}`,
     });
+    yield connected(at, { call: `d${i}`, account: `${i}`, source, dialled: '0301234567' });
+    yield refused(at, { source, account: `${i}`, rule: `account/${i}` });
     yield succeeded(at, { source, username: `${i}` });
     yield registered(at, { source }, { account: `${i}`, aor: `${i}@x` });
     if (i % 1_000 === 0) yield tick(at);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectors } from '../../src/detect/index.ts';
 import { SEVERITIES, type Event } from '../../src/model.ts';
-import { HOUR, MINUTE, SECOND } from '../../src/time.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import {
   answered,
   binding,
@@ -11,6 +11,7 @@ import {
   failed,
   judge,
   NIGHT,
+  refused,
   registered,
   removed,
   seen,
@@ -102,6 +103,12 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       account: '1004',
       source: '10.0.0.9',
     }),
+  },
+  'blocked-caller': {
+    'a block refuses somebody who placed ordinary calls before': [
+      ...series(3, NIGHT - 3 * DAY, DAY, (at, i) => connected(at, { call: `d${i}`, dialled: '0301234567' })),
+      ...series(2, NIGHT, MINUTE, (at) => refused(at)),
+    ],
   },
   'brute-force': {
     'breach: success after failures': [...guess(9), succeeded(NIGHT + MINUTE, { source: THIEF })],

@@ -3,7 +3,9 @@ import { settingsSchema } from '../../src/config.ts';
 import type { Decision } from '../../src/model.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { createSite } from '../../src/site/index.ts';
-import { MINUTE, SECOND } from '../../src/time.ts';
+import { DAY, MINUTE, SECOND } from '../../src/time.ts';
+import type { Change } from '../../src/respond/incidents.ts';
+import { AmiMessage } from '../../src/wire/ami.ts';
 import { PBX, Station, type Packet } from '../support/sip-builder.ts';
 
 /** Sunday, 02:00 in Berlin: closed. */
@@ -15,8 +17,8 @@ const ATTACKER = '198.18.5.66';
 const ABROAD = '0037167001122';
 const ACCOUNTS = Array.from({ length: 30 }, (_, i) => `${1001 + i}`);
 
-/** The whole judgement in enforce mode, fed with mirrored packets in order of time. */
-function decided(packets: readonly Packet[]): Decision[] {
+/** The whole judgement in enforce mode. */
+function start(changed: (change: Change) => void): Pipeline {
   const settings = settingsSchema.parse({
     mode: 'enforce',
     site: { timezone: 'Europe/Berlin', country: 'DE' },
@@ -26,16 +28,14 @@ function decided(packets: readonly Packet[]): Decision[] {
   const site = createSite(settings);
   assert.ok(site.ok);
   site.value.accounts.learn([...ACCOUNTS, 'carrier'].map((endpoint) => ({ endpoint, aliases: [] })));
+  const { detect, respond } = settings;
+  return new Pipeline({ live: true, detect, respond, enforce: true, site: site.value, amiRecords: false, changed });
+}
+
+/** What is to be done after these mirrored packets, in order of time. */
+function decided(packets: readonly Packet[]): Decision[] {
   const decisions: Decision[] = [];
-  const pipeline = new Pipeline({
-    live: true,
-    detect: settings.detect,
-    respond: settings.respond,
-    enforce: true,
-    site: site.value,
-    amiRecords: false,
-    changed: (change) => decisions.push(...change.decisions),
-  });
+  const pipeline = start((change) => decisions.push(...change.decisions));
   for (const { path, payload, at } of [...packets].sort((a, b) => a.at - b.at)) {
     pipeline.advance(at);
     pipeline.correlator.sip(path, payload, at, at);
@@ -232,4 +232,36 @@ describe('respond: who is hurt when packets are forged', () => {
       );
       assert.deepEqual(found.sort(), [...expected].sort());
     });
+});
+
+describe('respond: a block that hits an innocent', () => {
+  it('is a story of its own beside that of the attack, told once more aloud, and nothing is done about it', () => {
+    const changes: Change[] = [];
+    const pipeline = start((change) => changes.push(change));
+    const phone = new Station(HOME);
+    const sip = (packets: readonly Packet[]): void => {
+      for (const { path, payload, at } of packets) pipeline.correlator.sip(path, payload, at, at);
+    };
+    for (const day of [3, 2, 1]) sip(phone.call(T - day * DAY, '1007', '0301234567', { talk: 9_000 }));
+    sip(phone.call(T, '1007', ABROAD));
+    const attack = changes.at(-1)?.incident;
+    assert.deepEqual(attack?.subject, { type: 'account', value: '1007' });
+    for (const n of [1, 2])
+      pipeline.ami(
+        new AmiMessage([
+          ['Event', 'UserEvent'],
+          ['UserEvent', 'RingfenceBlock'],
+          ['Rule', 'international/1007'],
+          ['Endpoint', '1007'],
+          ['Source', `${HOME}:5060`],
+          ['Dialled', ABROAD],
+        ]),
+        T + n * MINUTE,
+        T + n * MINUTE,
+      );
+    const told = changes.at(-1);
+    assert.equal(told?.evidence.detector, 'blocked-caller');
+    assert.notEqual(told.incident.id, attack.id);
+    assert.deepEqual([told.alerts.length, told.decisions, told.merged], [1, [], []]);
+  });
 });

@@ -62,7 +62,7 @@ why = "as agreed"`,
     [
       'one of several',
       rule('detector = ["scan", "x"]'),
-      /^respond\.rules\.0\.detector\.1: no detector "x" \(there are: brute-force, /,
+      /^respond\.rules\.0\.detector\.1: no detector "x" \(there are: blocked-caller, brute-force, /,
     ],
     [
       'a class that is none',

@@ -7,6 +7,7 @@ import type {
   CallFacts,
   CallRecord,
   CallRecorded,
+  CallRefused,
   CallStarted,
   CallUpdated,
   Event,
@@ -221,6 +222,20 @@ export const ended = (at: Millis, over: Partial<CallFacts> = {}, status = 0): Ca
   ...call(at, over),
   status,
   lostSince: null,
+});
+
+/** The guard refuses a call of the owner of 1004. */
+export const refused = (at: Millis, over: Over<CallRefused> = {}): CallRefused => ({
+  kind: 'call.refused',
+  ...happened(at, 'ami'),
+  call: null,
+  account: '1004',
+  rule: 'account/1004',
+  source: OWNER,
+  dialled: '0301234567',
+  callId: 'c@x',
+  userAgent: '',
+  ...over,
 });
 
 export const record = (start: Millis, seconds: number, over: Partial<CallRecord> = {}): CallRecord => ({
