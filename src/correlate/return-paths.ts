@@ -19,7 +19,7 @@ interface Issued {
 
 /**
  * Who has shown that packets reach him at the address that he writes as his own (over UDP anybody can write any). Whoever
- * repeats what only the PBX's answer to that address held, has received it: the nonce of a challenge, the tag of an answer.
+ * repeats what only the PBX's answer to that address held, has received it: nonce and opaque of a challenge, the tag of an answer.
  *
  * A forger can have a challenge sent to his victim, but never sees it; one that he gets at his own address proves nothing
  * at another. Kamailio's nonces are by default the same for all who are challenged within a second, and a phone

@@ -6,7 +6,7 @@ import type { Authentication } from './authentication.ts';
 import type { Calls, CallSighting, FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import type { Registrations } from './registrations.ts';
-import { answerOf, aorOf, requestFacts, type PacketPath } from './sip-facts.ts';
+import { answerOf, aorOf, requestFacts, secretsOf, type PacketPath } from './sip-facts.ts';
 import { Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
 
 /** First hops remembered, so that AMI behind a proxy can be told the true source. */
@@ -78,7 +78,7 @@ export class Signalling {
     const offered = all.length > 1 ? all.map((c) => c.response).join() : (credentials?.response ?? '');
     const known = this.#transactions.find(key);
     if (known?.offered === offered) return; // a retransmission, or the same packet mirrored twice
-    const proof = this.#proof(path, credentials?.nonce ?? null);
+    const proof = this.#proof(path, secretsOf(credentials));
     const facts = requestFacts(path, message, credentials, proof);
     const { networks, accounts } = this.#context.site;
     const trunk = networks.trunkOf(path.source);
@@ -116,7 +116,7 @@ export class Signalling {
     if (servers.is(path.destination, path.destinationPort, path.transport)) {
       const challenged = message.status === 401 || message.status === 407;
       if (challenged && !servers.is(path.source, path.sourcePort, path.transport))
-        returnPaths.spoilt(message.challenge()?.nonce ?? '', clock.now);
+        for (const secret of secretsOf(message.challenge())) returnPaths.spoilt(secret, clock.now);
       return;
     }
     const key = Transactions.key(message.callId, message.cseq, method, message.branch);
@@ -124,7 +124,7 @@ export class Signalling {
     const waits = transaction?.request;
     if (waits === null || (waits?.provisional === true && message.status < 200)) return;
     const answer = answerOf(message, seenAt);
-    returnPaths.issued(answer.nonce, path.destination, clock.now);
+    for (const secret of answer.secrets) returnPaths.issued(secret, path.destination, clock.now);
     if (method === 'INVITE' && message.status >= 200 && message.status < 300)
       returnPaths.issued(dialogSecret(message), path.destination, clock.now);
     if (transaction !== undefined) this.#answer(transaction, answer, path, true);
@@ -132,9 +132,12 @@ export class Signalling {
     else if (message.toTag !== '') this.#transactions.hold(key, answer, clock.now);
   }
 
-  /** What a request proves of its source, by the nonce that it repeats. */
-  #proof(path: PacketPath, secret: string | null): SourceProof {
-    return this.#context.returnPaths.proof(path.transport, path.source, secret, this.#context.clock.now);
+  /** What a request proves of its source, by what it repeats of an answer. */
+  #proof({ transport, source }: PacketPath, secrets: readonly string[]): SourceProof {
+    const { returnPaths, clock } = this.#context;
+    for (const secret of secrets)
+      if (returnPaths.proof(transport, source, secret, clock.now) !== 'none') return 'answered';
+    return returnPaths.proof(transport, source, null, clock.now);
   }
 
   #noteFirstHop(facts: RequestFacts): void {
@@ -148,7 +151,7 @@ export class Signalling {
     if (message.toTag === '') return;
     const call = this.#calls.byCallId(message.callId);
     if (call?.proof !== 'none' || call.source !== path.source) return;
-    if (this.#proof(path, dialogSecret(message)) !== 'none') this.#calls.proved(call, 'answered', seenAt);
+    if (this.#proof(path, [dialogSecret(message)]) !== 'none') this.#calls.proved(call, 'answered', seenAt);
   }
 
   /** Takes in one answer. `path` is that of the answer (`fromServer`) or of the request, when the answer came first. */

@@ -45,6 +45,15 @@ export function requestFacts(
   };
 }
 
+/**
+ * What of a challenge only its receiver knows and gives back with his credentials (RFC 7616 section 3.4): the nonce, and the
+ * opaque, which Asterisk makes anew for each while all behind one proxy get the same nonce within a second.
+ */
+export const secretsOf = (challenge: { readonly nonce: string; readonly opaque: string } | null): string[] =>
+  challenge === null
+    ? []
+    : [challenge.nonce, challenge.opaque === '' ? '' : `opaque ${challenge.opaque}`].filter((secret) => secret !== '');
+
 /** What judging needs of an answer. */
 export function answerOf(message: SipMessage, seenAt: Millis): Answer {
   const challenge = message.status === 401 || message.status === 407 ? message.challenge() : null;
@@ -54,7 +63,7 @@ export function answerOf(message: SipMessage, seenAt: Millis): Answer {
     status: message.status,
     stale: challenge?.stale ?? false,
     challenges: challenge !== null,
-    nonce: challenge?.nonce ?? '',
+    secrets: secretsOf(challenge),
     contacts: contacts === '*' ? [] : contacts,
     expires: registered ? message.expires : null,
     seenAt,

@@ -41,8 +41,8 @@ export interface Answer {
   readonly status: number;
   readonly stale: boolean;
   readonly challenges: boolean;
-  /** of a challenge; '' without one */
-  readonly nonce: string;
+  /** of a challenge, what only its receiver knows: see `secretsOf` */
+  readonly secrets: readonly string[];
   readonly contacts: readonly ContactValue[] | null;
   readonly expires: number | null;
   readonly seenAt: Millis;

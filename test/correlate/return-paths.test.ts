@@ -26,6 +26,23 @@ function guess(s: Station, at: number, o: Partial<RequestOptions> = {}, said = `
 /** A guess in somebody's name: the PBX asks him for credentials, the forger sees nothing of it. */
 const forged = (at: number, nonce: string): Packet[] => guess(new Station(VICTIM), at, { nonce }, `n-${VICTIM}`);
 
+/** A guess where two were challenged with one nonce; `said` and `given`: the opaque of the challenge and of the answer. */
+function opaque(said: string, given: string, address = FORGER): Packet[] {
+  const add = (packet: Packet, text: string): Packet => ({
+    ...packet,
+    payload: Buffer.from(packet.payload.toString().replace('nonce="shared"', `nonce="shared", opaque="${text}"`)),
+  });
+  const [first, challenged, second, refused] = guess(new Station(address), T + 200, { nonce: 'shared' }, 'shared');
+  assert.ok(first && challenged && second && refused);
+  return [
+    ...guess(new Station(VICTIM), T, {}, 'shared').slice(0, 2),
+    first,
+    add(challenged, said),
+    add(second, given),
+    add(refused, said),
+  ];
+}
+
 const pbx = (input: Parameters<typeof siteOf>[0] = { network: { pbx: [PBX] } }): Watch =>
   watch(siteOf(input, ['1001', '1002']));
 const proofs = (w: Watch, source: string): (string | null)[] =>
@@ -105,6 +122,24 @@ describe('correlate: return paths', () => {
         ];
       },
       VICTIM,
+      ['none'],
+    ],
+    [
+      'a nonce that went to all within one second (Asterisk behind a proxy), with the opaque that went to him alone',
+      () => opaque('7c380c0673e9ba63', '7c380c0673e9ba63'),
+      FORGER,
+      ['answered'],
+    ],
+    [
+      'the same, with an opaque that was made up',
+      () => opaque('7c380c0673e9ba63', '1111111111111111'),
+      FORGER,
+      ['none'],
+    ],
+    [
+      'the same, with an opaque that went to others too',
+      () => [...opaque('always', 'always', VICTIM), ...opaque('always', 'always')],
+      FORGER,
       ['none'],
     ],
     [
