@@ -14,7 +14,7 @@ export function makeLoops(
   aliases: (account: string) => readonly string[],
 ): TargetLoop[] {
   const loops = [
-    new TargetLoop(new AsteriskTarget(ami), new AsteriskLayout(acl ?? true), handlers, log, now),
+    new TargetLoop(new AsteriskTarget(ami, acl ?? true), new AsteriskLayout(acl ?? true), handlers, log, now),
     new TargetLoop(new PjsipTarget(ami), pjsipLayout(secrets), handlers, log, now),
   ];
   if (kamailio !== undefined)

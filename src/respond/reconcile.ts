@@ -80,6 +80,8 @@ export class TargetLoop {
   #nextPulse: Millis = 0;
   #pulsing = false;
   #restored = 0;
+  /** why a row was refused, while one is */
+  #refusal: string | null = null;
   #sweep = false;
   #closed = false;
   /** counts the target's lives, so that what a former one answered is not taken for the present one's */
@@ -161,7 +163,7 @@ export class TargetLoop {
       name: this.target.name,
       state: this.#reach.state,
       since: this.#reach.since,
-      lastError: this.#reach.error?.message ?? null,
+      lastError: this.#reach.error?.message ?? this.#refusal,
       readAt: this.#readAt,
       rows: this.layout.rows.size,
       unproved,
@@ -257,6 +259,7 @@ export class TargetLoop {
       return;
     }
     this.#dirty.delete(key);
+    if (this.#dirty.size === 0) this.#refusal = null;
     if (dirty !== undefined && dirty.since !== null) this.#latencies.add(performance.now() - dirty.since);
     this.#tellProved(key);
   }
@@ -269,6 +272,7 @@ export class TargetLoop {
 
   #refused(key: string, error: PeerError): void {
     const now = this.#now();
+    this.#refusal = error.message;
     this.#log.error({ target: this.target.name, key, code: error.code }, error.message);
     this.#mark(key, null, now + REFUSED_AGAIN);
     for (const entry of this.layout.entriesOf(key)) this.#handlers.refused(entry, error, now);
@@ -392,7 +396,10 @@ export class TargetLoop {
     this.#nextPulse = now + PULSE_EVERY;
     try {
       const wasUp = this.#reach.state === 'up';
-      if ((await this.target.pulse()) === 'restarted' || !wasUp) this.reborn();
+      const pulse = await this.target.pulse();
+      // over AMI a login tells of a new life
+      if (pulse === 'restarted' || (!wasUp && this.target.overAmi !== true)) this.reborn();
+      else if (pulse === 'changed') this.#nextRead = 0;
     } catch (error) {
       this.#failed(error);
     } finally {

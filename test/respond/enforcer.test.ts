@@ -256,6 +256,16 @@ describe('enforcement', () => {
     assert.deepEqual(pbx.ours, kept, 'the panic switch takes blocks of others too, and nothing else');
   });
 
+  it('takes an ACL object that opens the door away within two seconds', async () => {
+    const bench = new Bench();
+    await bench.login();
+    await bench.pass(6 * SECOND);
+    bench.pbx?.database.set('/ringfence/acl/own', '{"deny":"host.example"}');
+    await bench.pass(1.5 * SECOND);
+    assert.deepEqual(bench.rows, {});
+    assert.equal(bench.said('an ACL object that Asterisk cannot read'), 1);
+  });
+
   it('never loses a newer value to an older one that is still on its way', async () => {
     const bench = new Bench();
     await bench.login();

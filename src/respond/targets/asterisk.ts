@@ -1,10 +1,11 @@
 import { PeerError } from '../../errors.ts';
 import type { AmiSession } from '../../pbx/ami.ts';
 import { applyKeys, readTree } from '../../pbx/astdb.ts';
+import { isSoundAcl } from '../acl-groups.ts';
 import { KINDS } from '../enforcement.ts';
 import type { RowChange, RowOutcome, Target } from './target.ts';
 
-/** Branches of the family that are ours to keep as they should be; auth, pubkey, dialplan … belong to others. */
+/** Branches of the family that are ours to keep as they should be; auth, pubkey … belong to others. */
 const KEPT = new Set<string>([...KINDS, 'acl']);
 
 /** What the dialplan itself writes: who has tried PINs, and for whom the lock is lifted. */
@@ -15,9 +16,12 @@ export class AsteriskTarget implements Target {
   readonly name = 'asterisk';
   readonly overAmi = true;
   readonly #ami: () => AmiSession | null;
+  readonly #acl: boolean;
 
-  constructor(ami: () => AmiSession | null) {
+  /** `acl`: does PJSIP read ACLs from there? */
+  constructor(ami: () => AmiSession | null, acl: boolean) {
     this.#ami = ami;
+    this.#acl = acl;
   }
 
   get isUp(): boolean {
@@ -28,6 +32,13 @@ export class AsteriskTarget implements Target {
     const all = await readTree(this.#session());
     for (const key of all.keys()) if (!KEPT.has(key.slice(0, key.indexOf('/'))) || isDialplans(key)) all.delete(key);
     return all;
+  }
+
+  /** One object that PJSIP cannot read opens the door to all that the others refuse: looked for more often than the rest. */
+  async pulse(): Promise<'same' | 'changed'> {
+    if (!this.#acl) return 'same';
+    const objects = await readTree(this.#session(), 'acl');
+    return [...objects.values()].every(isSoundAcl) ? 'same' : 'changed';
   }
 
   apply(changes: readonly RowChange[]): Promise<ReadonlyMap<string, RowOutcome>> {

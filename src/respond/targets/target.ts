@@ -24,8 +24,8 @@ export interface Target {
   read(expected: ReadonlyMap<string, string>, now: Millis): Promise<ReadonlyMap<string, string>>;
   /** Makes the changes and reads each back. No key comes twice. */
   apply(changes: readonly RowChange[], now: Millis): Promise<ReadonlyMap<string, RowOutcome>>;
-  /** `restarted`: what it held in memory is gone. Asked about once a second; where it is absent, a login tells. */
-  pulse?(): Promise<'same' | 'restarted'>;
+  /** `restarted`: what it held in memory is gone; `changed`: read it now. Asked about once a second. */
+  pulse?(): Promise<'same' | 'restarted' | 'changed'>;
   close?(): void;
 }
 
