@@ -137,6 +137,7 @@ function buildProgram(): Command {
     .command('block <kind> <value>')
     .description('block by hand: an account, its calls abroad (international), a number or its beginning, an address')
     .option('--for <duration>', 'how long, 30 days at the most (default: 24h)', duration)
+    .option('--registrations', 'of an account: refuse its REGISTERs too, and emergency calls (maintenance mode)', false)
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/block.ts')));
   program

@@ -20,7 +20,12 @@ const lasts = z
 
 /** What the control socket understands, and the parameters of each. */
 export const methods = {
-  block: z.strictObject({ kind: z.enum(BLOCKABLE), value, lasts: lasts.nullable().default(null), why }),
+  block: z.strictObject({
+    kind: z.enum([...BLOCKABLE, 'maintenance']),
+    value,
+    lasts: lasts.nullable().default(null),
+    why,
+  }),
   unblock: z.union([
     z.strictObject({ id: z.string().min(4).max(64), why }),
     z.strictObject({ kind: z.enum(UNBLOCKABLE), value, why }),

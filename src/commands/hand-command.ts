@@ -87,6 +87,7 @@ const SENTENCES: Readonly<Record<string, (value: string) => string>> = {
   number: (v) => `Calls to +${v} are blocked`,
   address: (v) => `Address ${v} is blocked`,
   allow: (v) => `Account ${v} is allowed`,
+  maintenance: (v) => `Registrations and all calls of account ${v}, emergency calls too, are refused`,
 };
 const sentence = (kind: string, value: string): string =>
   (SENTENCES[kind] ?? ((v: string) => `${kind} ${v} stands`))(visible(value, 80));

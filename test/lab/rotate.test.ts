@@ -7,6 +7,7 @@ import { openStore } from '../../src/store/index.ts';
 import { Daemon, ringfence, type Ran } from '../support/cli.ts';
 import { decision } from './support/enforcement.ts';
 import { useLab } from './support/lab.ts';
+import { asteriskMajor } from './support/packages.ts';
 import { until } from './support/process.ts';
 import { writeSettings } from './support/settings.ts';
 
@@ -81,6 +82,22 @@ describe('lab: ringfence rotate', function () {
       assert.match(stderr, /trunk|retrieve endpoint|no auth object/);
     }
     assert.equal((await run('rotate', '1004', '--undo', '--for', '1h')).status, 2);
+  });
+
+  it('block account --registrations refuses its REGISTERs too, where Asterisk can, and says so where not', async () => {
+    const { status, stdout, stderr } = await run('block', 'account', '1003', '--registrations', '--for', '1h');
+    assert.match(stdout, /^Account 1003 is blocked until /);
+    if (asteriskMajor(lab().trees.asterisk) < 20) {
+      assert.equal(status, 2);
+      assert.match(stderr, /NOT IN FORCE.*PJSIPSetMaintenance comes with/);
+    } else {
+      assert.match(stdout, /\nRegistrations and all calls of account 1003, emergency calls too, are refused until /);
+      assert.equal(await registers('1003'), 503);
+    }
+    await done('unblock', 'maintenance', '1003');
+    await done('unblock', 'account', '1003');
+    assert.equal(await registers('1003'), 200);
+    assert.equal((await run('block', 'number', '+371', '--registrations')).status, 2);
   });
 
   it('by rule: the password is in a file of staff’s alone, shown by --show, gone when taken back', async () => {
