@@ -1,3 +1,5 @@
+import type { Decision } from '../model.ts';
+import type { Store } from '../store/index.ts';
 import { iso } from '../time.ts';
 import { explain, type IncidentStory } from '../words/index.ts';
 import { incidentId, storeOf } from './open-store.ts';
@@ -17,11 +19,24 @@ export function storyAsJson(story: IncidentStory): unknown {
     evidence: story.evidence.map(({ at, key: _key, callKeys: _callKeys, ...rest }) => ({ ...rest, at: iso(at) })),
     decisions: story.decisions.map(({ at, until, ...rest }) => ({
       ...rest,
+      ...(rest.state === 'failed' && story.failures?.has(rest.id) === true
+        ? { code: story.failures.get(rest.id) }
+        : {}),
       at: iso(at),
       until: until === null ? null : iso(until),
     })),
     acknowledgements: story.acknowledgements.map(({ at, ...rest }) => ({ ...rest, at: iso(at) })),
   };
+}
+
+/** Why decisions failed, as far as it is still known: a code by the decision's id. */
+function failuresOf(store: Store, decisions: readonly Decision[]): Map<string, string> {
+  const failed = decisions.filter(({ state }) => state === 'failed');
+  const codes = failed.map(({ id }): [string, string] => [
+    id,
+    store.enforcement.of(id).find((row) => row.code !== '')?.code ?? '',
+  ]);
+  return new Map(codes.filter(([, code]) => code !== ''));
 }
 
 /** `ringfence alerts show ID`: one incident explained. */
@@ -32,10 +47,12 @@ export default function show(args: readonly string[], options: GlobalOptions, ou
     const id = incidentId(store, args[0] ?? '');
     const incident = store.incidents.get(id);
     if (incident === null) throw new Error(`the incident ${id} went while it was read`);
+    const decisions = store.decisions.of(id);
     const story: IncidentStory = {
       incident,
       evidence: store.evidence.of(id),
-      decisions: store.decisions.of(id),
+      decisions,
+      failures: failuresOf(store, decisions),
       acknowledgements: store.acknowledgements.of(id),
       aliases: store.aliases.of(id),
       rules: rulesOf(config.settings.detect),

@@ -2,6 +2,7 @@ import type { Action, Decision, DecisionState, Fact, Incident, Millis, Subject }
 import type { DialledNumber, NumberKind } from '../site/site.ts';
 import { formatDuration, type WallTime, type Zone } from '../time.ts';
 import * as advice from './en-advice.ts';
+import { failure } from './en-failure.ts';
 import { response } from './en-response.ts';
 import { shellWord, visible } from './visible.ts';
 import type { Words } from './words.ts';
@@ -95,7 +96,7 @@ const STATES: Readonly<Record<DecisionState, (to: string, past: string) => strin
   pending: (to) => `is about to ${to}`,
   done: (_to, past) => `has ${past}`,
   failed: (to) => `tried to ${to} and could not`,
-  expired: (_to, past) => `had ${past}, and that has ended by itself`,
+  expired: (_to, past) => `had ${past}, and that has ended`,
   undone: (_to, past) => `had ${past}, and that was taken back`,
 };
 
@@ -203,6 +204,7 @@ export const en: Words = {
   },
   fact: (name, value, zone) => [FACT_NAMES[name] ?? spaced(name), factText(value, zone)],
   decision,
+  failure,
   undo: (d) => {
     if (d.state !== 'done') return null;
     if (d.action === 'hang-up' || d.action === 'none')

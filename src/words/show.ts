@@ -15,6 +15,8 @@ export interface IncidentStory {
   readonly incident: Incident;
   readonly evidence: readonly Evidence[];
   readonly decisions: readonly Decision[];
+  /** why decisions failed: a code by the decision's id. Absent: not known */
+  readonly failures?: ReadonlyMap<string, string>;
   readonly acknowledgements: readonly { readonly who: string; readonly at: Millis; readonly note: string }[];
   /** ids of incidents that were merged into it */
   readonly aliases: readonly string[];
@@ -46,7 +48,7 @@ export function explain(story: IncidentStory, options: ShowOptions): string {
     ...overview(story, options),
     ...section(headings.seen, timeline(story.evidence, options)),
     ...section(headings.rules, rules(story, options)),
-    ...section(headings.done, decisions(story.decisions, options)),
+    ...section(headings.done, decisions(story, options)),
     ...section(headings.undo, undo(story.decisions, options)),
     ...section(headings.now, steps(words.now(incident, story.evidence), options)),
     ...section(headings.legitimate, steps(words.legitimate(incident, story.evidence), options)),
@@ -129,12 +131,14 @@ function rules({ evidence, rules: known }: IncidentStory, options: ShowOptions):
   });
 }
 
-function decisions(all: readonly Decision[], options: ShowOptions): string[] {
+function decisions({ decisions: all, failures }: IncidentStory, options: ShowOptions): string[] {
   const { words, zone, paint = plain } = options;
   if (all.length === 0) return [`  ${words.headings.nothingDone}`];
-  const lines = all.some((d) => d.state === 'observed') ? indented(words.headings.onlyObserved, 2, options) : [];
+  const lines = all.every((d) => d.state === 'observed') ? indented(words.headings.onlyObserved, 2, options) : [];
   for (const d of all.slice(0, DECISIONS_SHOWN)) {
-    lines.push(...indented(words.decision(d, zone), 4, options, '  '));
+    const code = d.state === 'failed' ? failures?.get(d.id) : undefined;
+    const why = code === undefined ? '' : `: ${words.failure(code)}`;
+    lines.push(...indented(`${words.decision(d, zone)}${why}`, 4, options, '  '));
     lines.push(...indented(visible(d.why), 4, options).map((line) => paint.dim(line)));
   }
   if (all.length > DECISIONS_SHOWN) lines.push(`  ${words.more(all.length - DECISIONS_SHOWN)}`);

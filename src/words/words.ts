@@ -110,6 +110,8 @@ export interface Words {
   fact(name: string, value: Fact, zone: Zone): readonly [string, string];
   /** one sentence of what a decision did, does or would do */
   decision(decision: Decision, zone: Zone): string;
+  /** why a decision failed, by its code */
+  failure(code: string): string;
   /** how to take it back; null: there is nothing to take back */
   undo(decision: Decision): Advice | null;
   /** what somebody should do about the incident, first things first */

@@ -116,7 +116,7 @@ describe('English', () => {
       assert.equal(say('pending'), `ringfence is about to ${to}`);
       assert.equal(say('done'), `ringfence has ${past}`);
       assert.equal(say('failed'), `ringfence tried to ${to} and could not`);
-      assert.equal(say('expired'), `ringfence had ${past}, and that has ended by itself`);
+      assert.equal(say('expired'), `ringfence had ${past}, and that has ended`);
       assert.equal(say('undone'), `ringfence had ${past}, and that was taken back`);
       clean(en.decision(decision('d1', { action, target: HOSTILE }), BERLIN));
     });

@@ -183,6 +183,12 @@ describe('alerts show', () => {
     assert.match(section('What was done', shown), /has blocked international calls of extension 1004/);
     assert.match(section('How to undo it', shown), /\n {5}ringfence unblock d9$/);
     assert.match(section('What was done', explain(story({ decisions: [] }), OPTIONS)), /Nothing was decided/);
+    const d = decision('d9', { state: 'failed', action: 'block-address', target: '192.0.2.10' });
+    const refused = explain(story({ decisions: [d], failures: new Map([['d9', 'protected-address']]) }), OPTIONS);
+    assert.match(
+      section('What was done', refused).replace(/\s+/g, ' '),
+      /tried to block address 192\.0\.2\.10 and could not: that address is never blocked/,
+    );
   });
 
   it('advises, with commands that there are', () => {
