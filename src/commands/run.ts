@@ -195,6 +195,7 @@ class Daemon {
       counts: this.#counters.all(),
       ami: this.#ami?.health().state ?? null,
       hep: this.#hep?.addresses() ?? [],
+      hepAt: this.#hep?.health().lastPacketAt ?? null,
       waiting: this.#recorder.waiting,
     };
   }
@@ -256,7 +257,7 @@ class Daemon {
     const closed = Promise.all([this.#hep?.close(), this.#ami?.close()]);
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
-    const stored = [this.#recorder.close(), this.#acting.close()].every(Boolean);
+    const stored = [this.#recorder.close(), await this.#acting.close()].every(Boolean);
     if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
     this.#log.info({ counts: this.#counters.all() }, 'ended');
     return stored;

@@ -5,7 +5,9 @@ import { lookAtAsterisk } from '../../src/commands/setup/asterisk.ts';
 import { connectAmi, type AmiSession } from '../../src/pbx/ami.ts';
 import { readTree } from '../../src/pbx/astdb.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { labTrees } from './support/packages.ts';
+import { kamailioRpc, tableDump, tablePut } from '../../src/pbx/kamailio.ts';
+import { labTrees, repository } from './support/packages.ts';
+import { writeSettings } from './support/settings.ts';
 import { addresses, requireLab, strangerAddress, useLab, type Lab } from './support/lab.ts';
 import { freePort } from './support/ports.ts';
 import { until } from './support/process.ts';
@@ -176,6 +178,51 @@ describe('lab: from a PBX that knows nothing of ringfence to a protected one, an
     assert.ok(!existsSync(join(etc(), 'ringfence')), stdout);
     assert.ok(!existsSync(settings) && !existsSync(join(dirname(settings), 'ringfence.db')));
     assert.doesNotMatch(readFileSync(join(etc(), 'extensions.conf'), 'utf8'), /ringfence\//);
+  });
+});
+
+describe('lab: doctor and uninstall with Kamailio in front', function () {
+  this.timeout(30_000);
+  const folder = temporaryFolder();
+  const lab = useLab(() => {
+    const snippet = join(repository, 'kamailio-conf/ringfence.cfg');
+    writeFileSync(
+      folder.file('snippet.cfg'),
+      `#!define RINGFENCE_NO_MIRROR\n#!define RINGFENCE_NO_RPC\ninclude_file "${snippet}"\n`,
+    );
+    return { hep: null, trunk: 'own', kamailio: true, kamailioSnippet: folder.file('snippet.cfg') };
+  });
+  const args = (settings: string): string[] => ['--config', settings, '--asterisk-etc', lab().asterisk.etc, '--kamailio', join(lab().directory, 'edge/kamailio.cfg')]; // prettier-ignore
+
+  it('doctor finds the tables and the call of the route', async () => {
+    const { stdout, stderr } = await ringfence(['doctor', ...args(writeSettings(lab()))]);
+    assert.match(stdout, /ok {7}Kamailio: answers at udp:127\.0\.0\.1:\d+, up since .*, with its tables/, stderr);
+    assert.match(stdout, /ok {7}route\(RINGFENCE\): is called/);
+    assert.match(stdout, /PROBLEM {2}dialplan guard: it is not/);
+  });
+
+  it('uninstall empties the tables', async () => {
+    const settings = writeSettings(lab());
+    const rpc = kamailioRpc({ rpc: `udp:127.0.0.1:${lab().kamailio!.rpcPort}` });
+    try {
+      await tablePut(rpc, 'rf_address', strangerAddress(1), '1', 3600);
+      await tablePut(rpc, 'rf_emergency', '112', '1', 3600);
+      const { status, stdout, stderr } = await ringfence(['uninstall', ...args(settings)]);
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /2 rows of Kamailio's tables/);
+      assert.match(stdout, /kamailio\.cfg: take out route\(RINGFENCE\)/);
+      for (const table of ['rf_address', 'rf_emergency']) assert.equal((await tableDump(rpc, table)).size, 0);
+    } finally {
+      rpc.close();
+    }
+  });
+
+  it('doctor says so when Kamailio is away', async () => {
+    const settings = writeSettings(lab());
+    await lab().kamailio!.stop();
+    const { status, stdout } = await ringfence(['doctor', ...args(settings)]);
+    assert.equal(status, 1);
+    assert.match(stdout, /PROBLEM {2}Kamailio: /);
   });
 });
 

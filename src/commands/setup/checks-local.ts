@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { messageOf, RingfenceError } from '../../errors.ts';
 import type { Millis } from '../../model.ts';
-import { formatDuration, MINUTE } from '../../time.ts';
+import { formatDuration, HOUR, MINUTE } from '../../time.ts';
 import { filesOf } from '../config-check.ts';
 import { callControl, controlPath } from '../control.ts';
 import { daemonOf } from '../lock.ts';
@@ -16,6 +16,8 @@ export interface DaemonStatus {
   readonly ready?: unknown;
   readonly ami?: unknown;
   readonly counts?: Readonly<Record<string, number>>;
+  /** when mirrored SIP came last, epoch ms */
+  readonly hepAt?: number | null;
   readonly enforcement?: {
     readonly targets?: readonly { readonly name: string; readonly state: string; readonly lastError: string | null }[];
     readonly stopped?: { readonly reason: string } | null;
@@ -159,7 +161,16 @@ export function hepRows(config: Config, status: DaemonStatus | null): Row[] {
   else {
     const arrived = ['udp', 'tcp', 'tls'].reduce((sum, name) => sum + (counts[`hep.packets.${name}`] ?? 0), 0);
     const refused = (name: string): number => counts[`hep.refused.${name}`] ?? 0;
-    if (arrived > 0) rows.push(ok('mirrored SIP', `${arrived} packets so far`));
+    const silent = Date.now() - (status?.hepAt ?? Date.now());
+    if (arrived > 0 && silent > HOUR)
+      rows.push(
+        advice(
+          'mirrored SIP',
+          `none for ${formatDuration(silent)}`,
+          "is it still switched on? asterisk -rx 'module show like hep'",
+        ),
+      );
+    else if (arrived > 0) rows.push(ok('mirrored SIP', `${arrived} packets so far`));
     else if (refused('key') > 0)
       rows.push(
         problem(
