@@ -330,10 +330,11 @@ export class TargetLoop {
   #settle(standing: ReadonlyMap<string, string>, waiting: Iterable<string>, touched: ReadonlySet<string>): void {
     for (const key of waiting) {
       const value = standing.get(key);
-      if (touched.has(key) || this.#inFlight.has(key) || this.layout.row(key) !== value) continue;
+      // what was not read may stand all the same: a large table is not told whole
+      if (value === undefined || this.layout.row(key) !== value) continue;
+      if (touched.has(key) || this.#inFlight.has(key)) continue;
       this.#dirty.delete(key);
-      if (value === undefined) this.#proved.delete(key);
-      else this.#proved.set(key, value);
+      this.#proved.set(key, value);
       this.#tellProved(key);
     }
   }
