@@ -42,7 +42,7 @@ export function openEnforcer(options: ActingOptions): Enforcer {
   return createEnforcer({
     site,
     store,
-    ami: session,
+    ami: settings.asterisk.ami === undefined ? null : session,
     emergency: emergencyAsDialled(settings),
     proxies: proxiesOf(settings),
     budget: budgetOf(settings.respond),

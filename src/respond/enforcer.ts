@@ -121,7 +121,8 @@ export interface EnforcerHealth {
 export interface EnforcerOptions {
   readonly site: Site;
   readonly store: EnforcementStore;
-  readonly ami: () => AmiSession | null;
+  /** the manager session that is up, null while none is; null instead: there is no manager interface, and Asterisk holds nothing */
+  readonly ami: (() => AmiSession | null) | null;
   /** emergency numbers as dialled ([dialing] emergency) */
   readonly emergency: readonly string[];
   readonly kamailio?: KamailioRpc;

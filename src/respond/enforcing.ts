@@ -68,7 +68,7 @@ export class Enforcing implements Enforcer {
       now: options.now,
     });
     this.#acts = new Acts({
-      ami: options.ami,
+      ami: options.ami ?? ((): null => null),
       site: () => this.#site,
       emergency: () => this.#emergency,
       allowed: (account) => this.#allowed(account),
@@ -79,7 +79,7 @@ export class Enforcing implements Enforcer {
       log: options.log,
     });
     this.#rotation = new Rotation({
-      ami: options.ami,
+      ami: options.ami ?? ((): null => null),
       keep: options.keepSecret,
       now: options.now,
       check: (account, claim) => this.#check('account', account, claim),

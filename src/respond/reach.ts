@@ -54,11 +54,13 @@ export class Reach {
 
   #become(state: Reach['state'], error: PeerError | null = null): void {
     if (state === 'up' || error !== null) this.error = error;
-    if (this.state === state) return;
+    const before = this.state;
+    if (before === state) return;
     this.state = state;
     this.since = this.#now();
     if (state === 'up') this.#log.info(`${this.#name} holds what it should`);
-    else
+    // nobody has been there yet: whoever connects tells when that fails
+    else if (before !== 'new' || error !== null)
       this.#log.warn(
         { code: error?.code },
         `${this.#name} ${state === 'refused' ? 'refuses' : 'is away'}: ${messageOf(error ?? 'not connected')}`,
