@@ -91,7 +91,18 @@ describe('lab: enforcement at a real Kamailio in front of Asterisk', function ()
   it('fills the tables again within 5 s of a Kamailio that was restarted', async () => {
     await put(decision('block-address', strangerAddress(4), HOUR));
     running.enforcer.declare('emergency', [{ value: '112', until: null }], 'settings');
+    const dialplan = { outside: '0', international: '011 00', country: '49', trunk: '0' };
+    const texts = Object.entries({ ...dialplan, 'abroad/49': '1' });
+    const entries = texts.map(([value, text]) => ({ value, until: null, text }));
+    running.enforcer.declare('dialplan', entries, 'settings');
     await proved();
+    // what is abroad is asked for in Asterisk alone
+    assert.deepEqual(Object.fromEntries(await tableDump(rpc, 'rf_dialplan')), dialplan);
+    await put(decision('block-number', '371', HOUR));
+    const phone = await lab().phone('1001');
+    for (const number of ['00037167000001', '0+37167000001'])
+      assert.equal((await phone.callFor(number, 20)).status, 403, `${number}, behind 0 for an outside line`);
+    phone.close();
     for (let round = 0; round < 3; round++) {
       // uptime is in whole seconds
       await pause(1_000);
@@ -104,6 +115,11 @@ describe('lab: enforcement at a real Kamailio in front of Asterisk', function ()
       thief.close();
     }
     assert.deepEqual([...(await tableDump(rpc, 'rf_emergency'))], [['112', '1']]);
+    await until('how numbers are dialled is back', 3_000, async () => (await tableDump(rpc, 'rf_dialplan')).size === 4);
+    running.enforcer.declare('dialplan', [{ value: 'country', until: null, text: '44' }], 'settings');
+    await until('changed', 3_000, async () => (await tableDump(rpc, 'rf_dialplan')).size === 1);
+    assert.deepEqual([...(await tableDump(rpc, 'rf_dialplan'))], [['country', '44']]);
+    running.enforcer.declare('dialplan', [], 'settings');
   });
 
   it('holds 10,000 entries, more than one datagram can tell, and pushes the next at once', async function () {
