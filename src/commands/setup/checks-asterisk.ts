@@ -64,12 +64,16 @@ export async function amiRows(config: Config): Promise<Live & { readonly rows: r
     };
   } catch (error) {
     if (!(error instanceof RingfenceError)) throw error;
-    const mend =
-      error instanceof PeerError && error.code === 'peer-refused'
-        ? `compare the secret of [${ami.username}] in manager.conf with ${resolve(config.directory, ami.secret_file)}; then asterisk -rx 'manager reload'`
-        : `is Asterisk running, and manager.conf enabled = yes with port ${ami.port}? asterisk -rx 'manager show settings'`;
-    return { ...none, rows: [problem('manager', error.message, mend)] };
+    return { ...none, rows: [problem('manager', error.message, mendOf(error, config))] };
   }
+}
+
+function mendOf(error: RingfenceError, { settings, directory }: Config): string {
+  const { username = '', secret_file = '', port = 0 } = settings.asterisk.ami ?? {};
+  if (!(error instanceof PeerError)) return /run: (.*)$/.exec(error.message)?.[1] ?? 'ringfence config check';
+  return error.code === 'peer-refused'
+    ? `compare the secret of [${username}] in manager.conf with ${resolve(directory, secret_file)}; then asterisk -rx 'manager reload'`
+    : `is Asterisk running, and manager.conf enabled = yes with port ${port}? asterisk -rx 'manager show settings'`;
 }
 
 /** Asterisk lists the actions that this account may use. */
