@@ -92,7 +92,11 @@ const more = (count: number): string[] => (count > 50 ? [`${' '.repeat(INDENT)}a
 /** What people must know before they read the table. */
 function health({ health: { targets, stopped }, away, entries }: Listing): string[] {
   const lines = stopped === null ? [] : [`STOPPED: rules put up no more: ${stopped.reason}`];
+  if (away !== null && targets.every(({ name }) => name !== 'asterisk')) lines.push(visible(away, 300));
+  const gone = targets.some(({ name, state }) => name === 'asterisk' && state === 'away');
   for (const { name, state, lastError, contested } of targets) {
+    // it is told of once
+    if (name === 'pjsip' && state === 'away' && gone) continue;
     const error = name === 'asterisk' && away !== null ? away : lastError;
     if (state !== 'up' && entries.length > 0)
       lines.push(

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
-import { PeerError } from '../errors.ts';
+import { PeerError, StoreError } from '../errors.ts';
 import type { Millis } from '../model.ts';
 import { openStore, type Enforcement, type Store } from '../store/index.ts';
 import { DAY, SECOND } from '../time.ts';
@@ -32,20 +32,31 @@ export default async function blocks(
     away = hand.away;
     return await Promise.resolve(listByHand(hand));
   });
-  const store = openStore(storePath(config), { create: false });
+  const store = readable(config, output);
   try {
     const listing: Listing = {
       ...answer,
       entries: answer.entries.filter(({ kind }) => options.kind === undefined || kind === options.kind),
-      refused: options.kind === undefined ? refusedOf(store, Date.now()) : [],
-      incidentOf: (id) => store.decisions.get(id)?.incident ?? '',
+      refused: options.kind === undefined && store !== null ? refusedOf(store, Date.now()) : [],
+      incidentOf: (id) => store?.decisions.get(id)?.incident ?? '',
       away,
     };
     if (output.json) for (const line of blocksAsJson(listing)) output.object(line);
     else output.result(blocksAsText(listing, config.settings.site.timezone, output));
     return EXIT.done;
   } finally {
-    store.close();
+    store?.close();
+  }
+}
+
+/** The store is its owner's alone; who may use the control socket still sees what stands. */
+function readable(config: Config, output: Output): Store | null {
+  try {
+    return openStore(storePath(config), { create: false });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    output.note(`ringfence: without incidents and refusals: ${error.message}`);
+    return null;
   }
 }
 

@@ -71,6 +71,7 @@ export const laggingText = (lagging: readonly Lagging[]): string =>
   lagging.length === 0
     ? 'it was not seen to stand within 2 s'
     : lagging
+        .filter(({ target }) => target !== 'pjsip' || lagging.every((other) => other.target !== 'asterisk'))
         .map(({ target, state, error }) => {
           if (state === 'up') return `${targetName(target)} has not taken it yet`;
           const how = state === 'refused' ? 'refuses' : 'is away';
