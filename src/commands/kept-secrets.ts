@@ -21,7 +21,8 @@ export interface KeptSecret {
   readonly secrets: readonly NewSecret[];
 }
 
-const folderOf = (store: string): string => `${store}.secrets`;
+/** The folder of these files. */
+export const keptFolder = (store: string): string => `${store}.secrets`;
 
 /** Whoever owns the store owns them too, also when root makes them. */
 function give(path: string, store: string): void {
@@ -34,7 +35,7 @@ function give(path: string, store: string): void {
 export const keepSecretBeside =
   (store: string): KeepSecret =>
   (id, account, secrets) => {
-    const folder = folderOf(store);
+    const folder = keptFolder(store);
     if (!existsSync(folder)) {
       mkdirSync(folder, { mode: 0o700 });
       give(folder, store);
@@ -50,7 +51,7 @@ export const keepSecretBeside =
 
 /** What is kept. @throws RingfenceError where it may not be read */
 export function keptSecrets(store: string): KeptSecret[] {
-  const folder = folderOf(store);
+  const folder = keptFolder(store);
   if (!existsSync(folder)) return [];
   try {
     return readdirSync(folder)
@@ -66,4 +67,4 @@ export function keptSecrets(store: string): KeptSecret[] {
 
 /** A secret that is good no more is kept no more. */
 export const forgetSecret = (store: string, id: string): void =>
-  rmSync(join(folderOf(store), `${id}.json`), { force: true });
+  rmSync(join(keptFolder(store), `${id}.json`), { force: true });

@@ -1,12 +1,13 @@
 import type { Config } from '../config.ts';
 import { RingfenceError } from '../errors.ts';
 import type { NewSecret } from '../respond/enforcer.ts';
+import { openStore } from '../store/index.ts';
 import { iso } from '../time.ts';
 import { visible } from '../words/index.ts';
 import { Refusal } from './control-methods.ts';
 import { storePath } from './direct.ts';
 import { askOrAct, reason, tellRefusal, untilText } from './hand-command.ts';
-import { keptSecrets } from './kept-secrets.ts';
+import { forgetSecret, keptSecrets } from './kept-secrets.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { rotateByHand, unrotateByHand, type RotateAnswer, type UnrotateAnswer } from './rotating.ts';
 import { readConfig } from './site.ts';
@@ -86,8 +87,22 @@ async function undo(config: Config, account: string, output: Output): Promise<nu
   return EXIT.done;
 }
 
+/** Does the decision still stand? What was taken back otherwise (unblock, uninstall) is good no more. */
+function isGood(path: string, id: string): boolean {
+  const store = openStore(path, { create: false });
+  try {
+    const { state } = store.decisions.get(id) ?? { state: 'undone' };
+    if (state === 'done' || state === 'pending') return true;
+  } finally {
+    store.close();
+  }
+  forgetSecret(path, id);
+  return false;
+}
+
 function show(config: Config, account: string, output: Output): number {
-  const kept = keptSecrets(storePath(config)).filter((one) => one.account === account);
+  const path = storePath(config);
+  const kept = keptSecrets(path).filter((one) => one.account === account && isGood(path, one.id));
   for (const one of kept)
     if (output.json) output.object(one);
     else for (const line of one.secrets.flatMap(linesOf)) output.result(line.trim());

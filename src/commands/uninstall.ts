@@ -10,6 +10,7 @@ import { NFT_TABLE } from '../pbx/nft.ts';
 import { SECOND } from '../time.ts';
 import { amiOf, kamailioOf } from './acting.ts';
 import { directly, storePath } from './direct.ts';
+import { keptFolder } from './kept-secrets.ts';
 import { daemonOf } from './lock.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { findEtc, FOLDER, lookAtAsterisk, type AsteriskFound } from './setup/asterisk.ts';
@@ -266,4 +267,7 @@ function purge(config: Config, store: string, done: Done): void {
     rmSync(path);
     done.removed.push(path);
   }
+  if (!existsSync(keptFolder(store))) return;
+  rmSync(keptFolder(store), { recursive: true });
+  done.removed.push(keptFolder(store));
 }
