@@ -5,6 +5,7 @@ import type { Site, SiteOptions } from '../site/index.ts';
 import { DAY } from '../time.ts';
 import type { Kind } from './enforcement.ts';
 import { guardName } from './guard-names.ts';
+import { readsAsDestination } from './safeguards.ts';
 import type { LockOptions } from './lock/options.ts';
 import { lockText, type Period } from './lock/periods.ts';
 
@@ -128,7 +129,7 @@ function exemptions({ site, settings: { accounts, groups, lock } }: Declarations
   for (const account of named) until.set(account, null);
   const warnings: string[] = [];
   // with a plus and digits the guard would take it for a destination, which is free for everybody
-  for (const account of [...until.keys()].filter((name) => /^\+\d/.test(name))) {
+  for (const account of [...until.keys()].filter(readsAsDestination)) {
     until.delete(account);
     warnings.push(`account ${account} cannot be exempt from the office lock: its name reads as a destination`);
   }

@@ -24,7 +24,7 @@ import { makeLoops } from './loops.ts';
 import { pastBlock } from './past-blocks.ts';
 import type { LoopHandlers, TargetLoop } from './reconcile.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
-import { allowedBy, check, type Checked } from './safeguards.ts';
+import { allowedBy, check, readsAsDestination, type Checked } from './safeguards.ts';
 import { Spending } from './spending.ts';
 
 const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
@@ -244,7 +244,7 @@ export class Enforcing implements Enforcer {
     if (!checked.ok) return checked;
     const before = this.#claims.desired.get('allow', checked.value)?.claims ?? [];
     // one claim on two entries: what no target holds and rules ask for, and the exemption from the office lock
-    for (const kind of ['allow', 'exempt'] as const)
+    for (const kind of readsAsDestination(checked.value) ? (['allow'] as const) : (['allow', 'exempt'] as const))
       this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, started);
     for (const { id: older } of before)
       for (const change of this.#claims.desired.undo(older)) this.#claims.moved(change, 'undone', started);

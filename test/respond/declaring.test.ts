@@ -271,6 +271,15 @@ describe('the office lock, kept in step', () => {
 });
 
 describe('endpoints with names that AstDB cannot hold', () => {
+  it('are allowed without an exemption where it would be everybody’s', async () => {
+    const office = new Office();
+    await office.login();
+    assert.equal(office.enforcer.allow('+4930', office.now + HOUR, 'the boss').ok, true);
+    assert.equal(office.enforcer.allow('1004', office.now + HOUR, 'the boss').ok, true);
+    await office.rest();
+    assert.deepEqual(office.pbx.ours, { 'exempt/1004': String((NIGHT + HOUR) / 1000) });
+  });
+
   it('stand as the guard asks for them, each until the last of those that share a key has ended', async () => {
     const office = new Office();
     await office.login();
