@@ -6,6 +6,7 @@ import { cdrOptions, hepOptions } from './collect/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
+import { logOptions } from './respond/attacks/options.ts';
 import { lockOptions, unknownGroups } from './respond/lock/options.ts';
 import { respondOptions, unknownNames, type UnknownName } from './respond/options.ts';
 import { siteSettings } from './site/options.ts';
@@ -41,6 +42,7 @@ export const settingsSchema = z.strictObject({
   respond: respondOptions
     .prefault({})
     .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
+  log: logOptions.prefault({}).describe('lines for programs that read logs'),
 });
 
 export type Settings = z.output<typeof settingsSchema>;

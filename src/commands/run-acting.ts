@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Counters } from '../counters.ts';
 import { PeerError } from '../errors.ts';
@@ -5,13 +6,16 @@ import type { Log } from '../log.ts';
 import type { Event, Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
 import { readSorcery, sorceryAdvice } from '../pbx/sorcery.ts';
+import { attackLines } from '../respond/attacks/line.ts';
+import { AttackLog } from '../respond/attacks/log.ts';
 import { emergencyAsDialled } from '../respond/declarations.ts';
 import type { Enforcer } from '../respond/enforcer.ts';
 import type { Change } from '../respond/incidents.ts';
 import { actDetail } from '../respond/policy.ts';
+import { check } from '../respond/safeguards.ts';
 import type { Site } from '../site/index.ts';
 import type { Store } from '../store/index.ts';
-import { cannotAct, enforces, openEnforcer } from './acting.ts';
+import { cannotAct, enforces, openEnforcer, proxiesOf } from './acting.ts';
 import { declareSettings, readPin } from './declare.ts';
 import type { Target } from './feeds.ts';
 
@@ -32,6 +36,7 @@ export class RunActing {
   readonly #options: RunActingOptions;
   #config: Config;
   #pin: string | null;
+  #attacks: AttackLog | null;
   #declareAt: Millis = 0;
   readonly #warned = new Set<string>();
 
@@ -41,6 +46,7 @@ export class RunActing {
     this.#options = options;
     this.#config = options.config;
     this.#pin = readPin(options.config, options.log);
+    this.#attacks = this.#openAttackLog(options.config);
     this.enforcer = openEnforcer({
       ...options,
       endpoints: () => target().endpoints.length || null,
@@ -52,8 +58,28 @@ export class RunActing {
   }
 
   /** What a piece of evidence led to. The push has begun when this returns; the packet path does not wait for it. */
-  changed({ decisions, evidence }: Change): void {
+  changed(change: Change): void {
+    const { decisions, evidence } = change;
     if (decisions.length > 0) this.enforcer.decide(decisions, actDetail(evidence, this.#options.target().site));
+    this.#attacks?.write(attackLines(change, (address) => this.#mayBan(address)));
+  }
+
+  /** For programs that ban by our log: nobody is named there whom ringfence itself would not block. */
+  #mayBan(address: string): boolean {
+    const { target } = this.#options;
+    return check('address', address, null, {
+      site: target().site,
+      now: Date.now(),
+      by: 'rule',
+      emergency: new Set(),
+      proxies: new Set(proxiesOf(this.#config.settings)),
+      registrations: (behind) => target().pipeline.correlator.registrationsFrom(behind),
+    }).ok;
+  }
+
+  #openAttackLog({ settings, directory }: Config): AttackLog | null {
+    const { counters, log } = this.#options;
+    return settings.log.attacks === '' ? null : new AttackLog(resolve(directory, settings.log.attacks), counters, log);
   }
 
   /** Every event: a call whose channel has become known, or that was answered, may be one that is to be hung up. */
@@ -114,6 +140,7 @@ export class RunActing {
   useConfig(config: Config, site: Site): void {
     this.#pin = readPin(config, this.#options.log);
     this.#config = config;
+    this.#attacks = this.#openAttackLog(config);
     this.enforcer.useSite(site, emergencyAsDialled(config.settings));
     this.#declare(site);
     this.#useMode();
@@ -150,7 +177,8 @@ export class RunActing {
   }
 
   /** @returns false: the store could not take the last of it */
-  close(): boolean {
+  async close(): Promise<boolean> {
+    await this.#attacks?.close();
     return this.enforcer.close();
   }
 }
