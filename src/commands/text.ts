@@ -32,6 +32,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'unblock',
   'blocks',
   'allow',
+  'rotate',
   'detectors',
   'number',
   'config',

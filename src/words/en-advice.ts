@@ -16,9 +16,10 @@ const blockInternational = (account: string): Advice =>
     ' --for 12h',
   );
 
-const newSecret: Advice = {
-  text: 'Give it a new SIP password, on the PBX and on the phone, and change the same password wherever else it is used',
-};
+const NEW_SECRET =
+  'Give it a new SIP password, on the PBX and on the phone, and change the same password wherever else it is used';
+const newSecret = (account: string): Advice =>
+  account === '' ? { text: NEW_SECRET } : advise(NEW_SECRET, 'ringfence rotate', account);
 
 const blockAddresses = (incident: Incident): Advice[] =>
   incident.sources
@@ -45,13 +46,13 @@ const NOW: Readonly<Record<string, Steps>> = {
           {
             text: 'If they are not, hang up what is still running, and look at forwarding and voicemail call-back settings',
           },
-          newSecret,
+          newSecret(account),
         ],
   'registration-hijack': (incident, account) => [
     { text: `Ask whoever uses ${account || 'the account'} whether the phone is at one of the addresses above` },
     ...(account === '' ? [] : [blockInternational(account)]),
     ...blockAddresses(incident),
-    newSecret,
+    newSecret(account),
   ],
   'unregistered-caller': (incident) => [
     {

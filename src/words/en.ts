@@ -215,10 +215,14 @@ export const en: Words = {
       return {
         text: `The phone of ${accountName(visible(d.target, 64))} registers again by itself, at the latest when it is restarted`,
       };
-    if (d.action === 'rotate-secret')
+    if (d.action === 'rotate-secret') {
+      const word = shellWord(d.target);
+      const show = word === null ? '' : ` (ringfence rotate ${word} --show)`;
       return {
-        text: `Set the password of ${accountName(visible(d.target, 64))} as you want it on the PBX and on the phone`,
+        text: `The phone of ${accountName(visible(d.target, 64))} needs the new password${show}; to make the old one good again`,
+        ...(word === null ? {} : { command: `ringfence rotate ${word} --undo` }),
       };
+    }
     const [, past] = ACTIONS[d.action](visible(d.target, 80));
     const id = shellWord(d.id);
     return {

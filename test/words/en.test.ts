@@ -134,7 +134,7 @@ describe('English', () => {
     ['a block', { state: 'done' }, 'ringfence unblock d1'],
     ['a call that was hung up', { state: 'done', action: 'hang-up' }, undefined],
     ['a contact', { state: 'done', action: 'expire-contact' }, undefined],
-    ['a new password', { state: 'done', action: 'rotate-secret' }, undefined],
+    ['a new password', { state: 'done', action: 'rotate-secret' }, 'ringfence rotate 1004 --undo'],
   ];
   for (const [sentence, over, expected] of UNDO)
     it(`undoing ${sentence}`, () => {
