@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { messageOf } from '../../errors.ts';
+import { InputError, messageOf } from '../../errors.ts';
 import { assembleConf, parseConf, type ConfDirective, type ConfItem, type ConfSection } from '../../wire/conf.ts';
 
 /** A configuration file of Asterisk's with all that it includes. */
@@ -97,11 +97,18 @@ class Loading {
   }
 }
 
-/** Reads a file and what it includes; null: it is not there. Nothing is run, nothing is changed. */
+/**
+ * Reads a file and what it includes; null: it is not there. Nothing is run, nothing is changed.
+ * @throws InputError when it is there and may not be read
+ */
 export function loadConf(path: string, etc: string): LoadedConf | null {
   const loading = new Loading(etc);
   const text = loading.text(path);
-  if (text === null) return null;
+  if (text === null) {
+    const [why] = loading.problems;
+    if (why !== undefined) throw new InputError('input-unreadable', `${why}; run it as root`);
+    return null;
+  }
   const items = loading.items(path, text, 0);
   const { files, programs, problems } = loading;
   const assembled = assembleConf(items);
