@@ -8,8 +8,10 @@ import { openStore } from '../../src/store/index.ts';
 import { HOUR, SECOND } from '../../src/time.ts';
 import { Daemon, jsonLines, ringfence, type Ran } from '../support/cli.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { costly, hijack } from './support/attacks.ts';
 import { strangerAddress, useLab } from './support/lab.ts';
 import { repository } from './support/packages.ts';
+import { freePort } from './support/ports.ts';
 import { pause, until } from './support/process.ts';
 import { writeSettings } from './support/settings.ts';
 
@@ -22,6 +24,7 @@ interface Line {
   readonly value: string;
   readonly state: string;
   readonly key: string;
+  readonly code: string;
   readonly claims: readonly { readonly id: string; readonly by: string; readonly why: string }[];
 }
 
@@ -419,5 +422,75 @@ describe('lab: decisions by hand, Kamailio in front', function () {
     assert.match(text, /^account +1004 .* pending /m);
     const stands = await lab().asterisk.cli('database show ringfence account');
     assert.match(stands, /account\/1004/);
+  });
+});
+
+describe('lab: an account that a person allows, in enforce mode', function () {
+  this.timeout(60_000);
+  let port = 0;
+  const lab = useLab(async () => {
+    port = await freePort();
+    return { hep: { port, password: 'labhep' }, trunk: 'own', guard: GUARD };
+  });
+  let settings = '';
+  let daemon: Daemon;
+  before(async () => {
+    settings = writeSettings(lab(), { hep: { port, password: 'labhep' }, mode: 'enforce', office: 'closed' });
+    daemon = await Daemon.start(['--config', settings]);
+  });
+  after(async () => {
+    await daemon.end();
+  });
+  const lines = async (): Promise<Line[]> => {
+    const { status, stdout, stderr } = await ringfence(['blocks', '--format', 'json', '--config', settings]);
+    assert.equal(status, 0, stderr);
+    return jsonLines<Line>(stdout);
+  };
+  /** What stands that refuses something, or was wanted, about an account or because of it. */
+  const told = async (account: string): Promise<boolean> => {
+    await until(`${account} is told`, 10_000, () =>
+      daemon.alerts.some(({ subject, severity }) => subject.value === account && severity !== 'medium'),
+    );
+    return true;
+  };
+
+  it('the boss calls from abroad at night: told, and neither blocked nor hung up nor sent away', async () => {
+    const allowed = await ringfence(['allow', '1004', '--for', '7d', '--why', 'in Riga', '--config', settings]);
+    assert.equal(allowed.status, 0, allowed.stderr);
+    await hijack(lab(), '1004');
+    assert.ok(await told('1004'));
+    const boss = await lab().stranger(2, { username: '1004', password: lab().account('1004').password });
+    const calls = [...costly, ...costly].slice(0, 4).map((number) => boss.dial(number));
+    assert.deepEqual(await Promise.all(calls.map((call) => call.settled)), [200, 200, 200, 200]);
+    await pause(1_500);
+    assert.deepEqual(
+      calls.map(({ state }) => state),
+      ['answered', 'answered', 'answered', 'answered'],
+    );
+    for (const call of calls) await call.hangUp();
+    const shown = await lines();
+    assert.deepEqual(
+      shown.filter(({ what, kind }) => what === 'standing' && /^(?:address|account|international|number)$/.test(kind)),
+      [],
+    );
+    const refused = shown.filter(({ what }) => what === 'refused');
+    assert.ok(refused.length > 0);
+    assert.deepEqual([...new Set(refused.map(({ code }) => code))], ['allowed']);
+    const contacts = await lab().asterisk.cli('database show registrar');
+    assert.ok(contacts.includes(strangerAddress(2)), 'his phone is registered still');
+  });
+
+  it('another account, at the same time, is protected as ever', async () => {
+    const owner = await lab().phone('1005');
+    await owner.register();
+    await pause(200);
+    const thief = await lab().stranger(5, { username: '1005', password: lab().account('1005').password });
+    assert.equal((await thief.register()).status, 200);
+    assert.ok(await told('1005'));
+    await until('it is contained', 5_000, async () =>
+      (await lines()).some(
+        ({ what, kind, value }) => what === 'standing' && kind === 'international' && value === '1005',
+      ),
+    );
   });
 });
