@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Alert } from '../../src/model.ts';
 import { connectAmi, type AmiSession } from '../../src/pbx/ami.ts';
@@ -232,5 +233,52 @@ describe('lab: ringfence run acts', function () {
     const refused = await scan('--enforce');
     assert.equal(refused.status, 2);
     assert.match(refused.stderr, new RegExp(`process ${running.pid}\\) follows`));
+  });
+
+  it("with neither ringfence nor AMI: the lines of the operator's guide take away what refuses, and nothing else", async () => {
+    const guide = readFileSync(join(repository, 'docs/operators-guide.md'), 'utf8');
+    const loop = /^for branch in ([a-z ]+); do asterisk -rx "(database deltree ringfence) \$branch"; done$/m.exec(
+      guide,
+    );
+    const branches = loop?.[1]?.split(' ') ?? [];
+    assert.ok(branches.length > 0, 'the guide has the loop');
+    const running = await run({ mode: 'observe', office: 'open' });
+    const blocks = [
+      ['account', '1001'],
+      ['international', '1002'],
+      ['number', '+37167'],
+      ['address', '127.66.0.77'],
+    ] as const;
+    for (const [kind, value] of blocks) {
+      const { status, stderr } = await ringfence(['block', kind, value, '--config', running.settings]);
+      assert.equal(status, 0, stderr);
+    }
+    await running.kill9();
+    const put = (family: string, key: string): Promise<unknown> =>
+      session.action('DBPut', [
+        ['Family', family],
+        ['Key', key],
+        ['Val', '1'],
+      ]);
+    await Promise.all([
+      put('ringfenceX', 'account/1001'),
+      put('accounts', 'ringfence/account'),
+      put('ringfence', 'accounting/1001'),
+    ]);
+    const before = await readTree(session);
+    assert.equal((await refusing()).length, 5);
+    for (const branch of branches) await lab().asterisk.cli(`${loop?.[2] ?? ''} ${branch}`);
+    assert.deepEqual(await refusing(), []);
+    const left = [...before.keys()].filter((key) => !REFUSING.includes(key.split('/')[0] ?? ''));
+    assert.deepEqual([...(await readTree(session)).keys()], left, 'emergency numbers, how numbers are dialled');
+    assert.ok(left.includes('accounting/1001') && left.includes('emergency/112'));
+    const others = await lab().asterisk.cli('database show');
+    assert.match(others, /\/ringfenceX\/account\/1001/);
+    assert.match(others, /\/accounts\/ringfence\/account/);
+    const { status, stderr } = await ringfence(['unblock', '--all', '--config', running.settings]);
+    assert.equal(status, 0, stderr);
+    await run({ mode: 'observe', office: 'open' });
+    await pause(500);
+    assert.deepEqual(await refusing(), [], 'nothing comes back at the next start');
   });
 });
