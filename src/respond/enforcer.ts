@@ -10,14 +10,14 @@ import type { Declared } from './declarations.ts';
 import type { Claim, Claimant, Kind } from './enforcement.ts';
 import { Enforcing } from './enforcing.ts';
 import type { EnforcementStore } from './ledger.ts';
-import type { TargetHealth } from './reconcile.ts';
+import type { TargetHealth } from './reach.ts';
 import type { KeepSecret, RotateResult } from './rotation.ts';
 import type { BudgetLimits, RefusalCode } from './safeguards.ts';
 import type { Stopped } from './spending.ts';
 
 export type { ActDetail, CallLeg } from './acts.ts';
 export type { Claim, Claimant, Kind } from './enforcement.ts';
-export type { TargetHealth } from './reconcile.ts';
+export type { TargetHealth } from './reach.ts';
 export type { KeepSecret, NewSecret, RotateResult } from './rotation.ts';
 
 /**

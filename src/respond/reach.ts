@@ -2,6 +2,27 @@ import { messageOf, PeerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Millis } from '../model.ts';
 import { SECOND } from '../time.ts';
+import type { Foreign } from './enforcement.ts';
+import type { Latencies } from './latencies.ts';
+
+/** How one target does. Latencies are from the decision to its effect as the target tells it when asked, milliseconds. */
+export interface TargetHealth {
+  readonly name: string;
+  readonly state: Reach['state'];
+  readonly since: Millis;
+  readonly lastError: string | null;
+  /** when all of it was last read and compared */
+  readonly readAt: Millis | null;
+  /** rows that should stand, and of these those not proved yet */
+  readonly rows: number;
+  readonly unproved: number;
+  /** rows that somebody else put there */
+  readonly foreign: readonly Foreign[];
+  /** rows that somebody else keeps changing: given up for ten minutes at a time */
+  readonly contested: readonly string[];
+  readonly restored: number;
+  readonly latency: ReturnType<Latencies['summary']>;
+}
 
 const BACK_OFF_FIRST: Millis = 250;
 const BACK_OFF_CEILING: Millis = 2 * SECOND;

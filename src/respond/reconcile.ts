@@ -5,27 +5,8 @@ import { SECOND } from '../time.ts';
 import { Contest, diff, entryOf, refuses, type Foreign, type Kind } from './enforcement.ts';
 import { Latencies } from './latencies.ts';
 import type { Layout } from './layout.ts';
-import { Reach } from './reach.ts';
+import { Reach, type TargetHealth } from './reach.ts';
 import type { RowChange, RowOutcome, Target } from './targets/target.ts';
-
-/** How one target does. Latencies are from the decision to its effect as the target tells it when asked, milliseconds. */
-export interface TargetHealth {
-  readonly name: string;
-  readonly state: Reach['state'];
-  readonly since: Millis;
-  readonly lastError: string | null;
-  /** when all of it was last read and compared */
-  readonly readAt: Millis | null;
-  /** rows that should stand, and of these those not proved yet */
-  readonly rows: number;
-  readonly unproved: number;
-  /** rows that somebody else put there */
-  readonly foreign: readonly Foreign[];
-  /** rows that somebody else keeps changing: given up for ten minutes at a time */
-  readonly contested: readonly string[];
-  readonly restored: number;
-  readonly latency: ReturnType<Latencies['summary']>;
-}
 
 export interface LoopHandlers {
   /** An entry (entryKey) stands at this target, seen there. */
