@@ -201,7 +201,11 @@ export class Enforcing implements Enforcer {
       (kind, value) => desired.get(kind, value),
       ({ id }) => decisions.get(id)?.incident ?? '',
     );
-    if (decision === null || this.#ledger.get('hang-up', decision.target, decision.id) !== undefined) return;
+    // its channels may be told under another name of it, and it is told again when they become known
+    if (decision === null || (call.uniqueid === null && this.#options.calls?.(call.call).length === 0)) return;
+    const { target } = decision;
+    for (const row of this.#ledger.rows())
+      if (row.kind === 'hang-up' && row.value === target && row.state !== 'failed') return;
     this.#ledger.decided(decision);
     this.decide([decision], { account: call.account });
   }
@@ -228,7 +232,7 @@ export class Enforcing implements Enforcer {
     // what a person says replaces what people said before, a shorter end too
     const older = this.#claims.desired.clear(kind, checked.value, (c) => c.by === 'hand' && c.id !== id);
     if (older !== null) this.#claims.moved(older, 'undone', started);
-    return { ok: true, id, until: checked.until };
+    return { ok: true, id, value: checked.value, until: checked.until };
   }
 
   #decidedByHand(action: Action, target: string, { id, until, since, why }: Claim): void {
@@ -252,7 +256,8 @@ export class Enforcing implements Enforcer {
       (kind) => this.#claims.desired.clear(kind, checked.value, ({ by }) => by === 'rule') ?? [],
     );
     for (const change of lifted) this.#claims.moved(change, 'undone', started);
-    return { ok: true, id, until: checked.until, lifted: lifted.map(({ kind, value }) => ({ kind, value })) };
+    const { value, until: end } = checked;
+    return { ok: true, id, value, until: end, lifted: lifted.map((change) => ({ kind: change.kind, value: change.value })) };
   }
 
   /** Until when a person has allowed this account. */
