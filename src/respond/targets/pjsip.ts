@@ -29,6 +29,8 @@ export class PjsipTarget implements Target {
   readonly name = 'pjsip';
   readonly overAmi = true;
   readonly #ami: () => AmiSession | null;
+  /** our secrets as they were last seen to stand */
+  readonly #secrets = new Map<string, string>();
 
   constructor(ami: () => AmiSession | null) {
     this.#ami = ami;
@@ -42,6 +44,8 @@ export class PjsipTarget implements Target {
     const session = this.#session();
     const [rows, maintained] = await Promise.all([readTree(session, 'auth'), inMaintenance(session)]);
     const ours = new Map([...rows].filter(([key, value]) => expected.get(key) === value));
+    this.#secrets.clear();
+    for (const [key, value] of ours) this.#secrets.set(key, value);
     for (const key of await this.#unused(session, ours)) rows.delete(key);
     // what others put there may hold a password, and is shown and logged
     for (const key of rows.keys()) if (!ours.has(key)) rows.set(key, 'an auth object');
@@ -53,14 +57,23 @@ export class PjsipTarget implements Target {
     return rows;
   }
 
+  /** Where a secret of ours is broken or gone the old one, which a thief has, is good: looked for more often than the rest. */
+  async pulse(): Promise<'same' | 'changed'> {
+    if (this.#secrets.size === 0) return 'same';
+    const rows = await readTree(this.#session(), 'auth');
+    return [...this.#secrets].every(([key, value]) => rows.get(key) === value) ? 'same' : 'changed';
+  }
+
   async apply(changes: readonly RowChange[]): Promise<ReadonlyMap<string, RowOutcome>> {
     const session = this.#session();
     const outcomes = new Map<string, RowOutcome>();
     const secrets = changes.filter(({ key }) => key.startsWith(AUTH));
+    for (const { key } of secrets) this.#secrets.delete(key);
     for (const [key, outcome] of await applyKeys(session, secrets)) outcomes.set(key, outcome);
     const put = secrets.flatMap(({ key, value }): [string, string][] => (value === null ? [] : [[key, value]]));
     for (const key of await this.#unused(session, new Map(put)))
       if (outcomes.get(key)?.ok === true) outcomes.set(key, { ok: false, error: notInForce(key.slice(AUTH.length)) });
+    for (const [key, value] of put) if (outcomes.get(key)?.ok === true) this.#secrets.set(key, value);
     const rest = changes.filter(({ key }) => key.startsWith(MAINTENANCE));
     for (const change of rest) outcomes.set(change.key, await maintain(session, change));
     if (rest.length > 0) await this.#proveMaintenance(session, rest, outcomes);
