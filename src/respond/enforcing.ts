@@ -400,7 +400,7 @@ export class Enforcing implements Enforcer {
       entries: this.#claims.desired.size,
       acts: this.#acts.size,
       unsaved: this.#ledger.unsaved,
-      stopped: this.#spending.stopped,
+      stopped: this.#spending.stopped(this.#claims.desired),
       lastActMs: this.#lastActMs,
     };
   }

@@ -200,13 +200,19 @@ export class Budget {
    * @param held accounts blocked by rule now; `all`: accounts of the PBX, null when it has not told
    */
   take(kind: Kind, now: Millis, held: number, all: number | null): Checked | null {
+    const refused = this.refuses(kind, now, held, all);
+    if (refused === null) this.#hour.add(now);
+    return refused;
+  }
+
+  /** The same without counting it. */
+  refuses(kind: Kind, now: Millis, held: number, all: number | null): Checked | null {
     const { perHour, accounts, accountsAtLeast } = this.#limits;
     if (this.#hour.count(now) >= perHour)
       return no('budget-hour', `${perHour} blocks within an hour are as many as rules may put up`);
     const most = Math.max(accountsAtLeast, Math.floor((all ?? UNKNOWN_PBX) * accounts));
     if ((kind === 'account' || kind === 'international') && held >= most)
       return no('budget-accounts', `${held} accounts are blocked, as many as rules may block at once`);
-    this.#hour.add(now);
     return null;
   }
 

@@ -23,7 +23,7 @@ const isAccount = (kind: Kind): boolean => kind === 'account' || kind === 'inter
 
 /** The budget of rules, and the loud stop when it is spent. */
 export class Spending {
-  stopped: Stopped | null = null;
+  #stopped: Stopped | null = null;
   readonly #options: SpendingOptions;
   readonly #budget: Budget;
 
@@ -41,23 +41,37 @@ export class Spending {
   take(desired: Desired, kind: Kind, value: string): Checked | null {
     if (desired.get(kind, value) !== undefined) return null;
     const { now, accounts, log, counters } = this.#options;
-    const held = new Set<string>();
-    for (const entry of isAccount(kind) ? desired.entries() : [])
-      if (isAccount(entry.kind) && entry.claims.some(({ by }) => by === 'rule')) held.add(entry.value);
+    const held = isAccount(kind) ? heldByRule(desired) : new Set<string>();
     // an account that is blocked already is not one more
     const more = !held.has(value);
     const refused = this.#budget.take(kind, now(), more ? held.size : 0, accounts?.() ?? null);
-    if (refused === null || refused.ok) {
-      if (this.stopped?.code === 'budget-hour' || (isAccount(kind) && more)) this.stopped = null;
-      return null;
-    }
+    if (refused === null || refused.ok) return null;
     counters.add('enforce.stopped');
-    if (this.stopped === null)
+    if (this.#stopped === null)
       log.error(
         { code: refused.code },
         `STOPPED: ${refused.reason}. What stands stays, rules put up no more. Look at \`ringfence blocks\`: is a rule or a network setting wrong?`,
       );
-    this.stopped ??= { since: now(), code: refused.code, reason: refused.reason };
+    this.#stopped ??= { since: now(), code: refused.code, reason: refused.reason };
     return refused;
   }
+
+  /** Set while rules may put up no more: the hour has not passed, or as many accounts stand blocked as may be. */
+  stopped(desired: Desired): Stopped | null {
+    if (this.#stopped === null) return null;
+    const { now, accounts, log } = this.#options;
+    const kind = this.#stopped.code === 'budget-accounts' ? 'account' : 'address';
+    const held = kind === 'account' ? heldByRule(desired).size : 0;
+    if (this.#budget.refuses(kind, now(), held, accounts?.() ?? null) !== null) return this.#stopped;
+    log.info('rules may put up blocks again');
+    return (this.#stopped = null);
+  }
+}
+
+/** Accounts that rules have blocked, wholly or abroad. */
+function heldByRule(desired: Desired): Set<string> {
+  const held = new Set<string>();
+  for (const entry of desired.entries())
+    if (isAccount(entry.kind) && entry.claims.some(({ by }) => by === 'rule')) held.add(entry.value);
+  return held;
 }

@@ -368,12 +368,18 @@ describe('enforcement', () => {
   it('lifts what rules put up when enforcing is switched off, and keeps what people did', async () => {
     const bench = new Bench();
     await bench.login();
-    bench.decide('block-account', '1001');
+    const blocked = bench.decide('block-account', '1001');
+    const waiting = bench.decide('hang-up', 'a call whose channels nobody knows');
     bench.enforcer.block('account', '1002', null, 'by hand');
     await bench.rest();
     assert.deepEqual(bench.enforcer.unblock({ by: 'rule' }), [{ kind: 'account', value: '1001' }]);
     await bench.rest();
     assert.deepEqual(Object.keys(bench.pbx?.ours ?? {}), ['account/1002']);
+    assert.deepEqual([bench.state(blocked), bench.state(waiting)], ['expired', 'failed']);
+    assert.equal(bench.enforcer.health().acts, 0, 'what had not begun is called off');
+    bench.enforcer.decide([blocked]);
+    await bench.rest();
+    assert.equal(bench.state(blocked), 'done', 'enforcing again, the same decision stands again');
   });
 
   it('keeps emergency numbers, exemptions and the lock as the settings want them', async () => {
@@ -433,6 +439,8 @@ describe('enforcement', () => {
     assert.equal(bench.said('STOPPED'), 1);
     assert.equal(bench.enforcer.health().stopped?.code, 'budget-accounts');
     assert.ok(bench.enforcer.block('account', '1005', null, 'by hand').ok);
+    bench.enforcer.unblock({ kind: 'international', value: '1002' });
+    assert.equal(bench.enforcer.health().stopped, null, 'there is room again, and no more to shout about');
   });
 
   it('goes on from memory while the store is full, and writes when there is room', async () => {
