@@ -170,7 +170,7 @@ describe('ringfence respond test', function () {
 
   const WRONG: [string, string[], RegExp][] = [
     ['a detector that is none', ['--detector', 'scna', '--address', THIEF], /no detector "scna"; did you mean scan\?/],
-    ['no detector', ['--address', THIEF], /--detector is missing; there are: brute-force, /],
+    ['no detector', ['--address', THIEF], /--detector is missing; there are: .*brute-force, /],
     ['nobody', ['--detector', 'scan'], /say what it is about: --account, --address or --number/],
     ['a file that is missing', ['--evidence', 'none.json'], /cannot read the evidence in none\.json: ENOENT/],
   ];
