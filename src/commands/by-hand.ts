@@ -89,15 +89,11 @@ export async function blockByHand(hand: Hand, params: MethodParams['block']): Pr
   const asked = params.lasts ?? DEFAULT_END;
   const made = hand.enforcer.block(params.kind, value, Date.now() + asked, params.why);
   if (!made.ok) throw refusal(made.code, made.reason);
-  const entry = { kind: params.kind as Kind, value: canonical(hand, made.id) ?? value };
+  const entry = { kind: params.kind as Kind, value: made.value };
   const proof = await proved(hand, began, () => hand.enforcer.isDone(entry.kind, entry.value), made.id);
   const until = made.until ?? Date.now() + asked;
   return { ...entry, id: made.id, until, read, ...proof, notes: [...notes, ...shortened(asked)] };
 }
-
-/** The value of what was put up, as the safeguards have made it. */
-const canonical = (hand: Hand, id: string): string | undefined =>
-  hand.enforcer.standing().entries.find(({ claims }) => claims.some((claim) => claim.id === id))?.value;
 
 const shortened = (asked: Millis): string[] => (asked > LONGEST ? ['nothing stands longer than 30 days'] : []);
 
@@ -107,10 +103,10 @@ export async function allowByHand(hand: Hand, params: MethodParams['allow']): Pr
   const { value, read, notes } = readTarget('account', params.account, hand);
   const made = hand.enforcer.allow(value, Date.now() + params.lasts, params.why);
   if (!made.ok) throw refusal(made.code, made.reason);
-  const lifted = [...made.lifted, ...liftStoryOf(hand, value)];
-  const proof = await proved(hand, began, () => hand.enforcer.isDone('exempt', value) && hand.enforcer.agrees());
+  const lifted = [...made.lifted, ...liftStoryOf(hand, made.value)];
+  const proof = await proved(hand, began, () => hand.enforcer.isDone('exempt', made.value) && hand.enforcer.agrees());
   const until = made.until ?? Date.now() + params.lasts;
-  const answer = { id: made.id, kind: 'allow' as const, value, until, read, lifted };
+  const answer = { id: made.id, kind: 'allow' as const, value: made.value, until, read, lifted };
   return { ...answer, ...proof, notes: [...notes, ...shortened(params.lasts)] };
 }
 

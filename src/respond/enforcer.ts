@@ -80,7 +80,8 @@ export type Unblock =
   | { readonly all: true };
 
 export type BlockResult =
-  | { readonly ok: true; readonly id: string; readonly until: Millis | null }
+  /** `value`: as it stands, canonical */
+  | { readonly ok: true; readonly id: string; readonly value: string; readonly until: Millis | null }
   | { readonly ok: false; readonly code: RefusalCode; readonly reason: string };
 
 export type AllowResult =

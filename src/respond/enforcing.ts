@@ -257,7 +257,13 @@ export class Enforcing implements Enforcer {
     );
     for (const change of lifted) this.#claims.moved(change, 'undone', started);
     const { value, until: end } = checked;
-    return { ok: true, id, value, until: end, lifted: lifted.map((change) => ({ kind: change.kind, value: change.value })) };
+    return {
+      ok: true,
+      id,
+      value,
+      until: end,
+      lifted: lifted.map((change) => ({ kind: change.kind, value: change.value })),
+    };
   }
 
   /** Until when a person has allowed this account. */
