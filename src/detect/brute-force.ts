@@ -1,15 +1,16 @@
 import { z } from 'zod';
 import { sourceKey } from '../address.ts';
-import type { AuthFailed, AuthSucceeded, EvidenceDraft, Millis, Severity, Subject } from '../model.ts';
+import type { AuthFailed, AuthSucceeded, EvidenceDraft, Millis, Severity } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso } from '../time.ts';
-import { BoundedMap, SlidingDistinct, SlidingLog, type Packed } from '../windows.ts';
-import { isCrowd, isSteady, namesOf, widestPort, type Entries, type Failure } from './cadence.ts';
+import { BoundedMap, SlidingDistinct, type Packed } from '../windows.ts';
+import { isCrowd, namesOf, widestPort, type Entries } from './cadence.ts';
 import { defineDetector, type Detector } from './detector.ts';
+import { Guesses, isStale, type Source } from './guesses.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, printable } from './phrases.ts';
 import { draft, StalePasswords } from './stale-password.ts';
-import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
+import { accountSubject, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
 import type { Said } from './story.ts';
 import { Swarm } from './swarm.ts';
 
@@ -44,22 +45,6 @@ const parameters = z.strictObject({
 });
 type Parameters = z.output<typeof parameters>;
 
-/** What failed from one source at one target. */
-interface Source {
-  log: SlidingLog<Failure>;
-  subject: Subject;
-  total: number;
-  /** of the total, those that are not known to be forgeable */
-  sound: number;
-  names: string[];
-  first: Millis;
-  last: Millis;
-  userAgent: string;
-  /** was it told as certain that it is this source? */
-  proved: boolean;
-  said: Said;
-}
-
 /** What failed for one account, wherever from. */
 interface Target {
   sources: SlidingDistinct;
@@ -76,15 +61,11 @@ const ACCOUNTS = 5_000;
 const OWNERS = 50_000;
 const CERTAIN = '!';
 
-/** One account, at the pace of a phone that has an old password. */
-const isStale = (state: Source, at: Millis): boolean => state.names.length === 1 && isSteady(state.log.since(at));
-
 class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   readonly #p: Parameters;
   readonly #site: Site;
-  readonly #limit: number;
   /** by source and target: all that failed, and (`CERTAIN` behind the key) what certainly came from there */
-  readonly #sources = new BoundedMap<Source>(SOURCES);
+  readonly #sources: Guesses;
   readonly #targets = new BoundedMap<Target>(ACCOUNTS);
   /** account and source that have authenticated there before */
   readonly #owners = new BoundedMap<Millis>(OWNERS);
@@ -101,7 +82,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     this.#site = site;
     this.#stale = new StalePasswords(p.failures);
     this.#swarm = new Swarm(p.roaming);
-    this.#limit = Math.max(p.failures, p.slowFailures, p.crawlFailures, p.breach) + 8;
+    this.#sources = new Guesses(SOURCES, Math.max(p.failures, p.slowFailures, p.crawlFailures, p.breach) + 8);
   }
 
   on(event: AuthFailed | AuthSucceeded): EvidenceDraft[] {
@@ -118,48 +99,17 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     if (this.#owners.get(`${name}|${source}`) !== undefined) return this.#stale.failed(event, name, source);
     const key = `${source}>${event.destination}`;
     const unknown = event.reason === 'unknown-account' || event.account === null;
-    const state = this.#note(key, event, name, unknown);
+    const state = this.#sources.note(key, event, name, unknown);
     const proven = event.proof !== null && event.proof !== 'none';
     // blamed is the address for all; blocked only for what is certain to be its own
-    const certain = proven ? this.#note(key + CERTAIN, event, name, unknown) : this.#sources.peek(key + CERTAIN);
+    const certain = proven
+      ? this.#sources.note(key + CERTAIN, event, name, unknown)
+      : this.#sources.peek(key + CERTAIN);
     return [
       ...this.#judgeSource(key, state, certain, event, name, source),
       ...this.#judgeAccount(event, name, source),
       ...(unknown || state.names.length > 1 ? this.#swarm.failed(event, name, source) : []),
     ];
-  }
-
-  #note(key: string, event: AuthFailed, name: string, unknown: boolean): Source {
-    const state = this.#source(key, event);
-    const final = event.reason !== 'wrong-credentials';
-    const forgeable = event.proof === 'none';
-    state.log.add(event.at, { name, port: event.sourcePort, unknown, final, forgeable });
-    state.total++;
-    if (!forgeable) state.sound++;
-    state.last = event.at;
-    addDistinct(state.names, name, 64);
-    if (event.userAgent !== '') state.userAgent = event.userAgent;
-    return state;
-  }
-
-  #source(key: string, event: AuthFailed): Source {
-    let state = this.#sources.get(key);
-    if (state === undefined || event.at - state.last > DAY) {
-      state = {
-        log: new SlidingLog(DAY, this.#limit),
-        subject: addressSubject(event.source),
-        total: 0,
-        sound: 0,
-        names: [],
-        first: event.at,
-        last: event.at,
-        userAgent: '',
-        proved: false,
-        said: unsaid(),
-      };
-      this.#sources.set(key, state);
-    }
-    return state;
   }
 
   #judgeSource(
@@ -296,8 +246,8 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     let first = event.at;
     for (const target of event.destination === '' ? [''] : [event.destination, '']) {
       const key = `${source}>${target}`;
-      const all = this.#account(key, name, event.at);
-      proven += this.#account(key + CERTAIN, name, event.at).failures;
+      const all = this.#sources.account(key, name, event.at);
+      proven += this.#sources.account(key + CERTAIN, name, event.at).failures;
       failures += all.failures;
       first = Math.min(first, all.first);
       steady ||= all.steady;
@@ -334,26 +284,6 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     ];
   }
 
-  /**
-   * Somebody got in: his failures for this account are accounted for, be he a user who mistyped, a phone that was mended, or
-   * the breach that is told. What anybody could have sent in his name is not counted as his.
-   */
-  #account(key: string, name: string, at: Millis): { failures: number; first: Millis; steady: boolean } {
-    const state = this.#sources.get(key);
-    const own = state?.log.since(at).filter(([, f]) => f.name === name) ?? [];
-    if (state === undefined || own.length === 0) return { failures: 0, first: at, steady: false };
-    const sound = own.filter(([, f]) => !f.forgeable);
-    const single = state.names.length === 1;
-    const found = {
-      failures: single ? state.sound : sound.length,
-      first: sound[0]?.[0] ?? at,
-      steady: single && isSteady(sound),
-    };
-    state.log.drop((f) => f.name === name);
-    if (single) Object.assign(state, { total: 0, sound: 0, first: at, proved: false, said: unsaid() });
-    return found;
-  }
-
   size(): number {
     return (
       this.#sources.size +
@@ -367,7 +297,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
 
   snapshot(): unknown {
     return {
-      sources: this.#sources.snapshot((s) => ({ ...copy({ ...s, log: null }), log: s.log.snapshot() })),
+      sources: this.#sources.snapshot(),
       targets: this.#targets.snapshot((t) => ({ ...copy({ ...t, sources: null }), sources: t.sources.snapshot() })),
       owners: this.#owners.snapshot(Number),
       inhabited: this.#inhabited.snapshot(Number),
@@ -380,10 +310,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
 
   restore(snapshot: unknown): void {
     const s = snapshot as Snapshot;
-    this.#sources.restore(s.sources, ({ log, ...rest }) => ({
-      ...copy(rest),
-      log: SlidingLog.restore(DAY, this.#limit, log),
-    }));
+    this.#sources.restore(s.sources);
     this.#targets.restore(s.targets, ({ sources, ...rest }) => ({
       ...copy(rest),
       sources: SlidingDistinct.restore(HOUR, 64, sources),
@@ -398,7 +325,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
 }
 
 interface Snapshot {
-  sources: Packed<Omit<Source, 'log'> & { log: (readonly [Millis, Failure])[] }>[];
+  sources: unknown;
   targets: Packed<Omit<Target, 'sources'> & { sources: [string, Millis][] }>[];
   owners: Packed<Millis>[];
   inhabited: Packed<Millis>[];

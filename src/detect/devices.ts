@@ -11,6 +11,8 @@ export interface Device {
   contact: string;
   first: Millis;
   last: Millis;
+  /** it took the account over, as was told: what it is, and where, speaks for nobody else */
+  suspect?: true;
 }
 
 export const deviceOf = (binding: Binding, address: string, at: Millis): Device => ({
@@ -66,6 +68,12 @@ export function bestSameness(device: Device, others: readonly Device[]): Samenes
   const found = new Set(others.map((other) => sameness(device, other)));
   return ORDER.find((s) => found.has(s)) ?? 'other';
 }
+
+/** Same device or same network as one of those who took the account over: he comes back, from another of his addresses. */
+export const isAccomplice = (device: Device, suspects: readonly Device[]): boolean =>
+  suspects.some(
+    (s) => networkOf(s.address) === networkOf(device.address) || ['instance', 'agent'].includes(sameness(device, s)),
+  );
 
 /** Does a digest username plainly belong to this user (`1001`, `1001-auth`, `phone.1001@pbx`)? */
 export function belongsTo(username: string, user: string): boolean {

@@ -1,3 +1,4 @@
+import { sourceKey } from '../address.ts';
 import {
   betterProof,
   graver,
@@ -8,7 +9,7 @@ import {
   type SourceProof,
 } from '../model.ts';
 import { iso } from '../time.ts';
-import type { Device, Sameness } from './devices.ts';
+import { networkOf, type Device, type Sameness } from './devices.ts';
 import { printable } from './phrases.ts';
 import { accountSubject, addressSubject, escalate, unsaid, type Said } from './story.ts';
 
@@ -128,9 +129,11 @@ export function tell(
   ];
 }
 
-/** Takes a device in, or renews what is known of it; the longest unseen of too many is forgotten. */
+/** Takes a device in, or renews what is known of it; of too many a thief's is forgotten first, then the longest unseen. */
 export function remember(state: State, device: Device): void {
   const known = state.devices.find((d) => d.key === device.key);
+  const suspect = state.stories.some((s) => s.key === device.key && rankOf(s) >= severityRank('high'));
+  if (suspect) (known ?? device).suspect = true;
   if (known !== undefined) {
     known.last = device.last;
     known.contact = device.contact;
@@ -140,6 +143,21 @@ export function remember(state: State, device: Device): void {
   }
   state.devices.push(device);
   if (state.devices.length <= DEVICES) return;
-  const oldest = state.devices.reduce((a, b) => (b.last < a.last ? b : a));
+  const others = state.devices.filter((d) => d !== device);
+  const thieves = others.filter((d) => d.suspect === true);
+  const oldest = (thieves.length > 0 ? thieves : others).reduce((a, b) => (b.last < a.last ? b : a));
   state.devices = state.devices.filter((d) => d !== oldest);
+}
+
+/** The account's own devices: not those that took it over, unless nobody has minded for as long as a device takes to belong (`learn`). */
+export const ownDevices = (state: State, at: Millis, learn: Millis): Device[] =>
+  state.devices.filter((d) => d.suspect !== true || at - d.first >= learn);
+
+export const ownerOf = (state: State, at: Millis, learn: Millis): Device | undefined =>
+  ownDevices(state, at, learn)[0] ?? state.devices[0];
+
+/** Was the account registered from there, or from next door? */
+export function isHome(state: State, address: string, at: Millis, learn: Millis): boolean {
+  const key = sourceKey(address);
+  return ownDevices(state, at, learn).some((d) => d.key === key || networkOf(d.address) === networkOf(address));
 }

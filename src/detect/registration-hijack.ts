@@ -19,8 +19,18 @@ import { DAY, HOUR } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { callerOf } from './callers.ts';
 import { defineDetector, type Detector } from './detector.ts';
-import { belongsTo, bestSameness, deviceOf, devicesOf, networkOf, sameness, visitor, type Device } from './devices.ts';
-import { remember, storyOf, tell, type State } from './hijack-story.ts';
+import {
+  belongsTo,
+  bestSameness,
+  deviceOf,
+  devicesOf,
+  isAccomplice,
+  networkOf,
+  sameness,
+  visitor,
+  type Device,
+} from './devices.ts';
+import { isHome, ownDevices, ownerOf, remember, storyOf, tell, type State } from './hijack-story.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, printable } from './phrases.ts';
 import { addDistinct, copy } from './story.ts';
@@ -119,7 +129,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const user = event.aor.slice(0, Math.max(0, event.aor.lastIndexOf('@')));
     if (belongsTo(authUser, user) || (event.account !== null && belongsTo(authUser, event.account))) return [];
     if (resolved !== null && resolved === event.account) return [];
-    const owner = state.devices.find((d) => d.key !== device.key);
+    const owner = ownDevices(state, event.at, this.#p.learn).find((d) => d.key !== device.key);
     const story = storyOf(state, device, owner, event.historyKnown);
     const disturbed = event.others.length > 0 || event.displaced.length > 0;
     const another = disturbed || this.#isAnothersAccount(resolved ?? authUser, device.address);
@@ -149,17 +159,18 @@ class RegistrationHijack implements Detector<Taken['kind']> {
   #newcomer(event: RegisterAccepted, state: State, device: Device, rivals: readonly Device[]): EvidenceDraft[] {
     const { at } = event;
     const removed = state.removed !== null && at - state.removed.at <= HOUR ? state.removed : null;
-    const alive = [...rivals, ...devicesOf(event.others, at), ...(removed?.devices ?? [])].filter(
-      (d) => d.key !== device.key,
-    );
-    const before = alive.length > 0 ? alive : state.devices;
+    const own = ownDevices(state, at, this.#p.learn);
+    const suspects = state.devices.filter((d) => !own.includes(d));
+    const honest = (d: Device): boolean => d.key !== device.key && !suspects.some((s) => s.key === d.key);
+    const alive = [...rivals, ...devicesOf(event.others, at), ...(removed?.devices ?? [])].filter(honest);
+    const before = alive.length > 0 ? alive : own.length > 0 ? own : state.devices;
     const failures = this.#failuresOf(event.account ?? event.aor, device.key, at);
     const owner = before[0];
     if (owner === undefined) return [];
-    const same = bestSameness(device, [...alive, ...state.devices]);
+    const same = bestSameness(device, [...alive, ...own]);
     // a phone that moves does not fight with itself
     if (rivals[0] !== undefined && same !== 'instance' && same !== 'agent') this.#fight(state, device, rivals[0], at);
-    const near = [...alive, ...state.devices].some((d) => networkOf(d.address) === networkOf(device.address));
+    const near = [...alive, ...own].some((d) => networkOf(d.address) === networkOf(device.address));
     const say = (severity: Severity, reason: string): EvidenceDraft[] => {
       const story = storyOf(state, device, owner, event.historyKnown);
       story.device = same;
@@ -171,9 +182,11 @@ class RegistrationHijack implements Detector<Taken['kind']> {
       state.moved = at;
       return say(same === 'instance' ? 'low' : 'medium', 'the same phone on a new address');
     }
+    if (!near && isAccomplice(device, suspects))
+      return say('high', 'by whoever took it over before, from another address');
     const neighbour = near && this.#site.networks.isLocal(device.address);
     // taking the binding away is seen, whatever was before; a second device beside it may have been there for years
-    const taken = rivals.length > 0 || removed !== null;
+    const taken = rivals.some(honest) || removed !== null;
     const grave = same === 'other' && alive.length > 0 && !neighbour && (taken || event.historyKnown);
     const reason =
       removed?.key === device.key
@@ -258,7 +271,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const { account, source, at } = event;
     if (account === null || this.#isOurs(source) || this.#site.networks.isLocal(source)) return NOTHING;
     const state = this.#states.peek(account);
-    if (state === undefined || this.#isHome(state, source)) return NOTHING;
+    if (state === undefined || isHome(state, source, at, this.#p.learn)) return NOTHING;
     const pending = `${account}|${sourceKey(source)}`;
     if (this.#pending.size < PENDING && !this.#pending.has(pending))
       this.#pending.set(pending, { account, address: source, userAgent: event.userAgent, proof: event.proof, at });
@@ -271,19 +284,13 @@ class RegistrationHijack implements Detector<Taken['kind']> {
       if (at - waiting.at < this.#p.settle) break; // in order of time
       this.#pending.delete(key);
       const state = this.#states.peek(waiting.account);
-      const owner = state?.devices[0];
-      if (state === undefined || owner === undefined || this.#isHome(state, waiting.address)) continue;
+      const owner = state === undefined ? undefined : ownerOf(state, at, this.#p.learn);
+      if (state === undefined || owner === undefined || isHome(state, waiting.address, at, this.#p.learn)) continue;
       if (state.stories.some((s) => s.key === sourceKey(waiting.address))) continue;
       const story = storyOf(state, visitor(owner, waiting.address, waiting.userAgent, at), owner, true);
       found.push(...tell(state, story, 'medium', 'with its password but without registering', at, waiting.proof));
     }
     return found;
-  }
-
-  /** Was the account registered from there, or from next door? */
-  #isHome(state: State, address: string): boolean {
-    const key = sourceKey(address);
-    return state.devices.some((d) => d.key === key || networkOf(d.address) === networkOf(address));
   }
 
   #called(event: CallEvent): readonly EvidenceDraft[] {
@@ -298,12 +305,12 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     let story = state.stories.find((s) => s.key === sourceKey(source));
     const robbed = story?.said.severity === 'high' || story?.said.severity === 'critical';
     if (!robbed) {
-      if (event.registration !== 'other-source' || this.#isHome(state, source)) return NOTHING;
-      const owner = state.devices[0];
+      if (event.registration !== 'other-source' || isHome(state, source, at, this.#p.learn)) return NOTHING;
+      const owner = ownerOf(state, at, this.#p.learn);
       if (owner === undefined) return NOTHING;
       const device = visitor(owner, source, event.userAgent, at);
       story = storyOf(state, device, owner, true);
-      story.device = bestSameness(device, state.devices);
+      story.device = bestSameness(device, ownDevices(state, at, this.#p.learn));
     }
     if (story === undefined) return NOTHING;
     const fresh = addDistinct(story.callKeys, event.call, 50);
