@@ -230,7 +230,8 @@ class Daemon {
     try {
       const config = loadConfig(path);
       const site = siteOf(config);
-      const feeds = ({ asterisk, hep, store }: Config['settings']): string => JSON.stringify([asterisk, hep, store]);
+      const fixed = ({ asterisk, hep, store, kamailio, nftables, respond }: Config['settings']): string =>
+        JSON.stringify([asterisk, hep, store, kamailio, nftables, respond.limits]);
       const pipeline = this.#pipeline(config, site);
       pipeline.restore(new Map(this.#target.pipeline.snapshot().map((part) => [part.name, part])));
       site.accounts.learn(this.#target.endpoints);
@@ -240,8 +241,10 @@ class Daemon {
       this.#settings = config.settings;
       this.#log.info('the settings were read again');
       for (const warning of config.warnings) this.#log.warn(warning);
-      if (feeds(config.settings) !== feeds(this.#config.settings))
-        this.#log.warn('[asterisk], [hep] or [store] changed: that takes effect at the next start of ringfence');
+      if (fixed(config.settings) !== fixed(this.#config.settings))
+        this.#log.warn(
+          '[asterisk], [hep], [store], [kamailio], [nftables] or [respond.limits] changed: that takes effect at the next start of ringfence',
+        );
       return null;
     } catch (error) {
       if (!(error instanceof RingfenceError)) throw error;
