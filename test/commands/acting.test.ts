@@ -66,7 +66,8 @@ describe('acting by the settings', () => {
   it('a Kamailio that cannot be used by its settings is a wrong setting', () => {
     assert.throws(
       () => kamailioOf(settings({ kamailio: { rpc: 'udp:192.0.2.5:8091' } })),
-      (error) => error instanceof RingfenceError && error.code === 'config-invalid' && error.message.includes('loopback'),
+      (error) =>
+        error instanceof RingfenceError && error.code === 'config-invalid' && error.message.includes('loopback'),
     );
   });
 
