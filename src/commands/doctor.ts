@@ -17,6 +17,7 @@ import {
 } from './setup/checks-local.ts';
 import { problem, unknown, type Row } from './setup/checks.ts';
 import { lookAtKamailio } from './setup/kamailio.ts';
+import { serviceRows } from './setup/service-user.ts';
 
 export interface DoctorOptions {
   readonly asteriskEtc?: string;
@@ -65,7 +66,7 @@ async function look(config: Config, options: DoctorOptions, tell: (rows: readonl
   if (options.asteriskEtc !== undefined && etc === null)
     throw new InputError('input-missing', `${options.asteriskEtc} is no folder with Asterisk's configuration`);
   const found = etc === null ? null : lookAtAsterisk(etc);
-  tell(settingsRows(config));
+  tell([...settingsRows(config), ...serviceRows(config)]);
   const live = await amiRows(config);
   try {
     tell(live.rows);

@@ -14,6 +14,7 @@ import { findEtc, lookAtAsterisk, type AsteriskFound, type TrunkFound } from './
 import { alter, alterationDiff, create, creationDiff, stateOf, type Creation } from './setup/changes.ts';
 import { lookAtKamailio, type KamailioFound } from './setup/kamailio.ts';
 import { Planner, type Plan } from './setup/plan.ts';
+import { serviceGroup } from './setup/service-user.ts';
 import { internalPattern, type Answers } from './setup/settings-text.ts';
 import { foundText } from './setup/found-text.ts';
 import { parse as parseToml } from 'smol-toml';
@@ -28,18 +29,6 @@ export interface InitOptions {
 
 /** Snippets are shipped beside the program. */
 const shipped = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-
-/** The service's group, where somebody has made it. */
-function groupOf(name: string): number | null {
-  try {
-    const line = readFileSync('/etc/group', 'utf8')
-      .split('\n')
-      .find((one) => one.startsWith(`${name}:`));
-    return line === undefined ? null : Number(line.split(':')[2]);
-  } catch {
-    return null;
-  }
-}
 
 /** Looking up a carrier's name must not hold the set-up long. */
 const LOOKUP_MS = 3_000;
@@ -136,7 +125,7 @@ export default async function init(
     shipped,
     newSecret: () => randomBytes(24).toString('hex'),
     secretIn,
-    group: groupOf('ringfence'),
+    group: serviceGroup(),
   }).plan();
   const made = planned.creations.find(({ path }) => path === settingsFile);
   if (made !== undefined && !existsSync(settingsFile)) checkSettings(parseToml(made.text), settingsFile);

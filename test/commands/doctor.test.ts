@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import doctor from '../../src/commands/doctor.ts';
 import { lookAtAsterisk } from '../../src/commands/setup/asterisk.ts';
 import { accountRows, amiRows, guardRows, recordRows } from '../../src/commands/setup/checks-asterisk.ts';
 import { databaseRow, hepRows, modeRow, settingsRows, storeRows, type DaemonStatus } from '../../src/commands/setup/checks-local.ts'; // prettier-ignore
 import type { Row } from '../../src/commands/setup/checks.ts';
+import { serviceRows } from '../../src/commands/setup/service-user.ts';
 import { loadConfig, type Config } from '../../src/config.ts';
 import { DAY, HOUR } from '../../src/time.ts';
 import { FakeAmi, lines, type FakeAction } from '../support/fake-ami.ts';
@@ -44,6 +45,21 @@ describe('ringfence doctor', () => {
       const [row] = settingsRows(made);
       assert.equal(row?.state, 'problem');
       assert.equal(row.mend, `chmod 640 ${folder.file('ami.secret')}`);
+    });
+    it('what the service may not read, though root may', () => {
+      const made = config();
+      const { uid, gid } = statSync(folder.file('ami.secret'));
+      assert.deepEqual(serviceRows(made, null), []);
+      assert.deepEqual(serviceRows(made, { uid, gids: new Set() }), []);
+      chmodSync(folder.file('ami.secret'), 0o640);
+      assert.deepEqual(serviceRows(made, { uid: uid + 1, gids: new Set([gid]) }), []);
+      const rows = serviceRows(made, { uid: uid + 1, gids: new Set([gid + 1]) });
+      assert.deepEqual(
+        rows.map(({ mend }) => mend),
+        ['ringfence.toml', 'ami.secret'].map(
+          (name) => `chgrp ringfence ${folder.file(name)}; chmod 640 ${folder.file(name)}`,
+        ),
+      );
     });
     it('observe is the last step', () => {
       assert.equal(modeRow(config()).state, 'problem');

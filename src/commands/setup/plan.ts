@@ -59,7 +59,11 @@ export class Planner {
   }
 
   plan(): Plan {
-    const { asterisk, kamailio } = this.#input;
+    const { asterisk, kamailio, group } = this.#input;
+    if (group === null)
+      this.#notes.push(
+        `there is no user ringfence yet: useradd --system --home-dir /var/lib/ringfence --shell /usr/sbin/nologin --groups asterisk ringfence; then chgrp ringfence ${this.#input.settingsFile} and the secrets beside it`,
+      );
     const ami = asterisk === null ? null : this.#manager(asterisk);
     const hep = this.#mirror();
     if (asterisk !== null) {
