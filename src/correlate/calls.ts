@@ -158,7 +158,7 @@ export class Calls {
   }
 
   #add(call: Call, s: CallSighting): void {
-    const { uniqueid, source, account, registration, callId, proof } = call;
+    const { uniqueid, source, account, registration, callId, proof, userAgent } = call;
     call.callId ??= s.callId;
     call.uniqueid ??= s.uniqueid;
     call.linkedid ??= s.linkedid;
@@ -185,6 +185,7 @@ export class Calls {
       call.account === account &&
       call.registration === registration &&
       call.callId === callId &&
+      call.userAgent === userAgent &&
       call.proof === proof;
     if (same) return;
     this.#context.emit({ kind: 'call.updated', ...stamp(this.#context, s.feed, s.seenAt), ...factsOf(call) });

@@ -13,6 +13,9 @@ export class Servers {
   /** "address port" over UDP, "address" once it was seen answering on a connection, whose own requests leave from any port */
   readonly #learnt = new Set<string>();
 
+  /** servers that passed a request on to another */
+  readonly #relays = new Set<string>();
+
   constructor(site: Site) {
     this.#site = site;
   }
@@ -30,12 +33,23 @@ export class Servers {
     if (transport !== 'udp') this.#learnt.add(address);
   }
 
+  /** This server passed a request on to that one: it is a proxy, or calls through one. Forged, it costs a moment at the start of calls. */
+  relayed(from: string, to: string): void {
+    if (from !== to && this.#relays.size < LIMIT) this.#relays.add(from);
+  }
+
+  /** May an answer of this server say only that it passes the request on (100, RFC 3261 section 16.2)? */
+  relays(address: string): boolean {
+    return this.#relays.has(address);
+  }
+
   snapshot(): string[] {
     return [...this.#learnt];
   }
 
   restore(learnt: readonly string[]): void {
     this.#learnt.clear();
+    this.#relays.clear();
     for (const entry of learnt.slice(0, LIMIT)) this.#learnt.add(entry);
   }
 }

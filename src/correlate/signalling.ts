@@ -69,6 +69,9 @@ export class Signalling {
     if (!WATCHED.has(method)) return;
     const own = this.#context.servers.is(path.source, path.sourcePort, path.transport);
     if (own) {
+      const { servers } = this.#context;
+      if (servers.is(path.destination, path.destinationPort, path.transport))
+        servers.relayed(path.source, path.destination);
       if (method === 'INVITE') this.#ownInvite(path, message, seenAt);
       return;
     }
@@ -160,6 +163,8 @@ export class Signalling {
     if (request === null) return;
     const { facts } = request;
     const { status } = answer;
+    // a proxy says so before the PBX has asked who calls
+    if (status === 100 && this.#context.servers.relays(facts.destination)) return;
     if (status >= 200) this.#transactions.close(transaction);
     else request.provisional = true;
     if (fromServer && (answer.challenges || (facts.method === 'REGISTER' && status === 200)))

@@ -167,6 +167,29 @@ describe('correlate: mirrored SIP', () => {
       assert.deepEqual(told(w.events), expected);
     });
 
+  it("does not take a proxy's 100 for the PBX's word: a call that is then refused was none, and proves no password", () => {
+    const w = watch(siteOf({ network: { pbx: [PBX, '192.0.2.11'] } }));
+    const s = phone();
+    const out = new Station(PBX, 5060, '192.0.2.11');
+    const invite = s.request(T + 100, { method: 'INVITE', user: '1001', to: '00371', callId: 'c', auth: '1001' });
+    const passed = out.request(T + 101, { method: 'INVITE', user: '1001', to: '00371', callId: 'c', auth: '1001' });
+    w.play([
+      out.request(T, { user: '1002', callId: 'r' }),
+      invite,
+      passed,
+      s.answer(T + 102, invite, 100),
+      out.answer(T + 110, passed, 401, challenge),
+      s.answer(T + 111, invite, 401, challenge),
+    ]);
+    assert.deepEqual(told(w.events), ['failed 1001 from 203.0.113.5: wrong-credentials']);
+    const taken = s.request(T + 200, { method: 'INVITE', user: '1001', to: '00371', callId: 'd', auth: '1001' });
+    w.play([taken, s.answer(T + 202, taken, 100), s.answer(T + 220, taken, 180)]);
+    assert.deepEqual(told(w.events).slice(1), [
+      'succeeded 1001 from 203.0.113.5',
+      'call.started 1001 to 00371 from 203.0.113.5 none',
+    ]);
+  });
+
   it('tells the same set of facts in whatever order the mirror sends packets of one moment', () => {
     const owner = new Station('203.0.113.5');
     const thief = new Station('198.51.100.7', 5080);
