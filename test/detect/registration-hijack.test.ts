@@ -76,6 +76,46 @@ describe('registration-hijack', () => {
       [home, instead(), started(NIGHT + 10 * DAY, { source: THIEF })],
       ['high 1004', 'critical 1004'],
     ],
+    [
+      'the thief, thrown out, comes back from the address next door, with the same program',
+      [
+        home,
+        instead(),
+        registered(NIGHT + 2 * MINUTE),
+        registered(NIGHT + 5 * MINUTE, { ...thief, source: '198.18.5.78' }, { others: [owner] }),
+      ],
+      ['high 1004', 'high 1004'],
+    ],
+    [
+      'the same from another network, while nobody is registered',
+      [home, instead(), registered(NIGHT + 5 * MINUTE, { ...thief, source: '192.0.2.99' })],
+      ['high 1004', 'high 1004'],
+    ],
+    [
+      'the same, beside those of ten thieves before him: the owner is not forgotten',
+      [
+        home,
+        ...series(14, NIGHT + MINUTE, MINUTE, (at, i) =>
+          registered(at, { source: `192.0.${i}.7`, userAgent: `tool ${i}` }, { others: [owner] }),
+        ),
+        registered(NIGHT + HOUR, { source: '198.18.0.1', userAgent: 'Yealink T46' }, { others: [owner] }),
+      ],
+      [...Array<string>(14).fill('high 1004'), 'medium 1004'],
+    ],
+    [
+      'and calls from next door to where he was thrown out, without registering',
+      [
+        home,
+        instead(),
+        started(NIGHT + HOUR, { call: 'n', source: '198.18.5.78', registration: 'other-source', userAgent: 'x' }),
+      ],
+      ['high 1004', 'high 1004'],
+    ],
+    [
+      'the owner, after the thief, with his phone on a new address',
+      [home, instead(), registered(NIGHT + 5 * MINUTE, { source: '192.0.2.99', userAgent: agent })],
+      ['high 1004', 'medium 1004'],
+    ],
     ['after a cold start a second device may have been there for years', [home, beside(thief, cold)], ['medium 1004']],
     ['after a cold start what is seen is seen: the binding is taken', [home, instead(thief, cold)], ['high 1004']],
     ['after a cold start, two that fight', fight(2, thief, cold), ['high 1004']],
