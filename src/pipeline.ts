@@ -5,7 +5,8 @@
  */
 import type { Settings } from './config.ts';
 import { Correlator } from './correlate/index.ts';
-import type { Detector } from './detect/detector.ts';
+import type { Detector, Shared } from './detect/detector.ts';
+import { noHabits } from './detect/habits.ts';
 import { detectors } from './detect/index.ts';
 import type { Event, EventKind, Millis } from './model.ts';
 import { toEvidence } from './respond/ids.ts';
@@ -61,11 +62,12 @@ export class Pipeline {
     this.#amiRecords = options.amiRecords ? { zone: new Zone(site.timezone) } : null;
     this.incidents = new Incidents(site.networks);
     this.policy = new Policy({ respond: options.respond, site, enforce: options.enforce === true });
+    const shared: Shared = { habits: noHabits };
     const running = new Map<string, Detector>();
     const handlers: Handlers = {};
     const parameters: Readonly<Record<string, unknown>> = options.detect;
     for (const definition of detectors) {
-      const detector = definition.create(parameters[definition.name] as never, site) as Detector;
+      const detector = definition.create(parameters[definition.name] as never, site, shared) as Detector;
       running.set(definition.name, detector);
       const handle = (event: Event): void => {
         for (const draft of detector.on(event)) {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { EventKind, EventOf, EvidenceDraft } from '../model.ts';
 import type { Site } from '../site/site.ts';
+import type { Habits } from './habits.ts';
 
 /** A detector at work: state of its own, time only from `event.at`, no clock, no I/O. */
 export interface Detector<K extends EventKind = EventKind> {
@@ -10,6 +11,12 @@ export interface Detector<K extends EventKind = EventKind> {
   /** plain JSON from which `restore` goes on as if nothing had happened */
   snapshot(): unknown;
   restore(snapshot: unknown): void;
+}
+
+/** What all detectors share: one memory of each kind, which the pipeline keeps and feeds. */
+export interface Shared {
+  /** what accounts, groups and the site usually do; each event is judged against what was before it */
+  readonly habits: Habits;
 }
 
 /** What a detector's file exports as its default. */
@@ -26,7 +33,7 @@ export interface DetectorDefinition<
   readonly parameters: P;
   /** the event kinds it takes */
   readonly consumes: readonly K[];
-  create(parameters: z.output<P>, site: Site): Detector<K>;
+  create(parameters: z.output<P>, site: Site, shared: Shared): Detector<K>;
 }
 
 /** Ties the parameter and event types of one definition together. */

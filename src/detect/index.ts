@@ -5,7 +5,7 @@ import registrationHijack from './registration-hijack.ts';
 import scan from './scan.ts';
 import unregisteredCaller from './unregistered-caller.ts';
 
-export type { Detector, DetectorDefinition } from './detector.ts';
+export type { Detector, DetectorDefinition, Shared } from './detector.ts';
 
 /** All detectors. A new one is a file and a line here and below. */
 export const detectors = [

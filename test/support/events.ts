@@ -22,7 +22,8 @@ import type {
   RequestSeen,
   Tick,
 } from '../../src/model.ts';
-import type { Detector, DetectorDefinition } from '../../src/detect/index.ts';
+import type { Detector, DetectorDefinition, Shared } from '../../src/detect/index.ts';
+import { noHabits } from '../../src/detect/habits.ts';
 import type { Site } from '../../src/site/index.ts';
 import { testSite } from './site.ts';
 
@@ -297,9 +298,14 @@ export interface Judge {
 }
 
 /** A detector on its defaults (or the given settings), fed as the pipeline feeds it: with what it consumes. */
-export function judge(definition: unknown, parameters: Record<string, unknown> = {}, site: Site = testSite()): Judge {
+export function judge(
+  definition: unknown,
+  parameters: Record<string, unknown> = {},
+  site: Site = testSite(),
+  shared: Shared = { habits: noHabits },
+): Judge {
   const known = definition as DetectorDefinition;
-  const detector: Detector = known.create(known.parameters.parse(parameters), site);
+  const detector: Detector = known.create(known.parameters.parse(parameters), site, shared);
   const kinds = new Set<string>(known.consumes);
   return {
     detector,
