@@ -127,7 +127,7 @@ export class Enforcing implements Enforcer {
       this.#claims.stand(kind, row.value, claim, performance.now(), row);
     }
     for (const decision of this.#options.store.decisions.inState('pending'))
-      if (!this.#known(decision)) this.decide([decision]);
+      if (!this.#known(decision)) this.#decide(decision, {}, performance.now(), true);
   }
 
   #known({ id, action, target }: Decision): boolean {
@@ -136,23 +136,27 @@ export class Enforcing implements Enforcer {
 
   decide(decisions: readonly Decision[], detail: Partial<ActDetail> = {}): void {
     const since = performance.now();
-    for (const decision of decisions) {
-      if (decision.state !== 'pending') continue;
-      // what a person took back stays back, however often it is judged again
-      if (this.#ledger.stateOf(decision.id) === 'undone') continue;
-      const kind = KIND_OF[decision.action];
-      const account = detail.account ?? (kind === undefined && decision.action !== 'hang-up' ? decision.target : null);
-      const allowed = account === null ? null : this.#allowed(account);
-      if (account !== null && allowed !== null) this.#refuse(decision, kind, allowedBy(account, allowed));
-      else if (kind !== undefined) this.#decideBlock(kind, decision, since);
-      else this.#decideAct(decision, detail, since);
-    }
+    for (const decision of decisions) this.#decide(decision, detail, since);
   }
 
-  #decideBlock(kind: Kind, decision: Decision, since: number): void {
+  #decide(decision: Decision, detail: Partial<ActDetail>, since: number, resumed = false): void {
+    if (decision.state !== 'pending') return;
+    // what a person took back stays back, however often it is judged again
+    if (this.#ledger.stateOf(decision.id) === 'undone') return;
+    const kind = KIND_OF[decision.action];
+    const account = detail.account ?? (kind === undefined && decision.action !== 'hang-up' ? decision.target : null);
+    const allowed = account === null ? null : this.#allowed(account);
+    if (account !== null && allowed !== null) this.#refuse(decision, kind, allowedBy(account, allowed));
+    else if (kind !== undefined) this.#decideBlock(kind, decision, since, resumed);
+    else this.#decideAct(decision, detail, since);
+  }
+
+  #decideBlock(kind: Kind, decision: Decision, since: number, resumed: boolean): void {
     const { id, target, until, at, why } = decision;
     const claim: Claim = { id, until, since: at, by: 'rule', why };
-    const checked = this.#check(kind, target, claim);
+    let checked = this.#check(kind, target, claim);
+    // the PBX tells its accounts after the login only: this one was known when it was decided
+    if (resumed && !checked.ok && checked.code === 'unknown-account') checked = { ok: true, value: target, until };
     const spent = checked.ok ? this.#spending.take(this.#claims.desired, kind, checked.value) : checked;
     if (checked.ok && spent === null) {
       this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, since);

@@ -328,10 +328,20 @@ describe('enforcement', () => {
       until: START + HOUR,
       why: '',
     };
+    // at the start the PBX has not told its accounts yet
+    const late = { ...d, id: 'late', target: 'not-told-yet' };
     bench.store.decisions.put(d);
+    bench.store.decisions.put(late);
     bench.restart();
     await bench.login();
-    assert.deepEqual([bench.state(d), Object.keys(bench.pbx?.ours ?? {})], ['done', ['account/1004']]);
+    assert.deepEqual([bench.state(d), bench.state(late)], ['done', 'done']);
+    assert.deepEqual(Object.keys(bench.pbx?.ours ?? {}), ['account/1004', 'account/not-told-yet']);
+    bench.restart();
+    await bench.login();
+    assert.equal(bench.state(late), 'done', 'and it stands over the next restart');
+    bench.decide('block-account', 'nobody-knows');
+    await bench.rest();
+    assert.ok(!('account/nobody-knows' in (bench.pbx?.ours ?? {})), 'nobody unknown is blocked by a new decision');
   });
 
   it('leaves undone what a person took back, however often it is judged again', async () => {
