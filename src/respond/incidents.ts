@@ -1,11 +1,4 @@
-import {
-  severityRank,
-  type Alert,
-  type Decision,
-  type Evidence,
-  type Incident,
-  type Millis,
-} from '../model.ts';
+import { severityRank, type Alert, type Decision, type Evidence, type Incident, type Millis } from '../model.ts';
 import type { Networks } from '../site/site.ts';
 import { HOUR } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
@@ -197,8 +190,9 @@ export class Incidents {
     const decisions: Decision[] = [];
     for (const proposal of proposals) {
       const { action, target, until, why, state } = proposal;
+      const about = action === 'expire-contact' ? [...evidence.sources].sort() : [];
       const decision = decideOnce(story, {
-        id: deterministicId('decision', story.id, action, target),
+        id: deterministicId('decision', story.id, action, target, ...about),
         incident: story.id,
         at: evidence.at,
         action,

@@ -90,7 +90,9 @@ export const unpackStory = (p: PackedStory): Story => ({
   traces: { hijacked: new Map(p.traces.hijacked), guessing: new Map(p.traces.guessing) },
 });
 
-export const decisionKey = (d: Pick<Decision, 'action' | 'target'>): string => `${d.action} ${d.target}`;
+// A contact that is ended is one from certain addresses: another thief's, or his next one, is another decision.
+export const decisionKey = (d: Pick<Decision, 'action' | 'target' | 'id'>): string =>
+  d.action === 'expire-contact' ? `${d.action} ${d.target} ${d.id}` : `${d.action} ${d.target}`;
 
 const subjectKey = (subject: Subject): string => `${subject.type}:${subject.value}`;
 

@@ -403,6 +403,21 @@ describe('incidents', () => {
     );
   });
 
+  it('decides to end a contact anew for another thief, and once for each', () => {
+    const incidents = new Incidents(NETWORKS);
+    const end = (): Proposal[] => [
+      { action: 'expire-contact', target: '1', until: null, why: 'stolen', state: 'pending' },
+    ];
+    const ids = [['203.0.113.7'], ['203.0.113.7'], ['203.0.113.8'], ['203.0.113.7']].map((sources, minutes) =>
+      incidents.add(see('x', 'high', '1', sources, minutes), end)!.decisions.map(({ id }) => id),
+    );
+    assert.deepEqual(
+      ids.map(({ length }) => length),
+      [1, 0, 1, 0],
+    );
+    assert.notEqual(ids[0]![0], ids[2]![0]);
+  });
+
   type Step = readonly [state: Proposal['state'], hours: number | null];
   const STATES: [string, Step[], (string | null)[]][] = [
     [
