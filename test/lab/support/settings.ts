@@ -14,6 +14,8 @@ export interface SettingsOptions {
   readonly mode?: 'observe' | 'enforce';
   /** Where the store lies; default a file in the lab's directory. */
   readonly store?: string;
+  /** Further tables, as they stand in TOML. */
+  readonly more?: readonly string[];
 }
 
 /** Writes ringfence's settings for a lab (a TOML file and the secrets it names) and returns the file's path. */
@@ -37,6 +39,7 @@ export function writeSettings(lab: Lab, options: SettingsOptions = {}): string {
   }
   if (options.hep !== undefined && options.hep !== null) parts.push(hepSection(lab, options.hep));
   if (lab.kamailio !== undefined) parts.push(`[kamailio]\nrpc = "udp:127.0.0.1:${lab.kamailio.rpcPort}"`);
+  parts.push(...(options.more ?? []));
   writeFileSync(file, `${parts.join('\n')}\n`, { mode: 0o600 });
   return file;
 }
