@@ -80,13 +80,8 @@ const AIMS: Readonly<
   numbers: (evidence, site) => {
     const targets: string[] = [];
     const spared: Spared[] = [];
-    // Whoever writes any source address could have the numbers of anybody blocked; a call that connects costs money, whoever it was.
-    const connected = evidence.facts['connected'];
-    if (evidence.sourceProof === 'none' && !(typeof connected === 'number' && connected > 0))
-      return spare(
-        numbersOf(evidence).join(', '),
-        'nothing proves that anybody called there: such requests can be forged',
-      );
+    const reason = whyNumbersStay(evidence, site);
+    if (reason !== null) return spare(numbersOf(evidence).join(', '), reason);
     for (const text of numbersOf(evidence)) {
       const all = readings(text, site);
       const number = all.find((n) => n.chargeable && n.e164 !== null)?.e164 ?? null;
@@ -97,6 +92,25 @@ const AIMS: Readonly<
     return { targets, spared };
   },
 };
+
+/**
+ * Whoever writes any source address could have the numbers of anybody blocked, by calls that he forges or lets ring once.
+ * What counts is a caller who was proved, or the PBX's own word for a call that connected (records; a call that came in by
+ * a trunk): then the number that did cost money, and not those named beside it.
+ */
+function whyNumbersStay(evidence: Evidence, { networks }: Site): string | null {
+  if (evidence.sourceProof !== 'none') return null;
+  const outside = sourcesOf(evidence).some((address) => !networks.isPbx(address) && networks.trunkOf(address) === null);
+  if (outside) return 'nothing proves that the caller is where its packets say: such calls can be forged';
+  const connected = evidence.facts['connected'];
+  if (typeof connected !== 'number' || connected <= 0)
+    return 'nothing proves that anybody called there: such requests can be forged';
+  const calls = evidence.facts['calls'];
+  const all = typeof calls === 'number' && connected >= calls;
+  return all || new Set(numbersOf(evidence)).size === 1
+    ? null
+    : "which of these numbers was reached is not told, and the others may be anybody's";
+}
 
 const AIM_OF: Readonly<Record<Response, keyof typeof AIMS>> = {
   'hang-up': 'calls',

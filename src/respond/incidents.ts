@@ -1,12 +1,22 @@
-import { severityRank, type Alert, type Decision, type Evidence, type Incident, type Millis } from '../model.ts';
+import {
+  graver,
+  severityRank,
+  type Alert,
+  type Decision,
+  type Evidence,
+  type Incident,
+  type Millis,
+} from '../model.ts';
 import type { Networks } from '../site/site.ts';
 import { HOUR } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { en } from '../words/index.ts';
 import type { Words } from '../words/index.ts';
+import { Campaigns, type CampaignsSnapshot } from './campaigns.ts';
+import { furtherAccount, furtherAlert } from './further.ts';
 import { deterministicId } from './ids.ts';
 import type { Proposal } from './policy.ts';
-import { RAISING_RULES, trace } from './raising.ts';
+import { MILD, RAISING_RULES, trace, type Joining, type RaisingRule } from './raising.ts';
 import {
   alertOf,
   decideOnce,
@@ -39,7 +49,7 @@ export interface Change {
   /** as it now stands */
   readonly incident: Incident;
   readonly evidence: Evidence;
-  /** one line when the incident opened or its severity rose, else none */
+  /** a line when the incident opened or its severity rose, and one for a further account that was taken over; else none */
   readonly alerts: readonly Alert[];
   /** new ones, known ones that now end later, and observed ones that are now to be done */
   readonly decisions: readonly Decision[];
@@ -53,13 +63,15 @@ export interface IncidentsSnapshot {
   readonly keys: readonly Packed<string>[];
   readonly aliases: readonly Packed<string>[];
   readonly evidence: readonly Packed<string>[];
+  readonly campaigns: CampaignsSnapshot;
 }
 
-export const INCIDENTS_VERSION = 1;
+export const INCIDENTS_VERSION = 2;
 
 /**
  * Joins evidence into incidents. Evidence belongs to one story when it is about the same account (trunk, number), comes
- * from the same attacking address, or is about the same call, within `idle` of the story's last evidence. Two stories
+ * from the same attacking address, or is about the same call, within `idle` of the story's last evidence; and when it is
+ * part of an attack spread over several accounts (campaigns.ts). Two stories
  * that turn out to be one are merged: the younger is folded into the elder and its id stays good.
  * Everything is bounded, and the same evidence in the same order always gives the same ids.
  */
@@ -74,6 +86,7 @@ export class Incidents {
   readonly #aliases: BoundedMap<string>;
   /** evidence that was added lately -> story */
   readonly #evidence: BoundedMap<string>;
+  readonly #campaigns = new Campaigns();
 
   constructor(networks: Networks, options: IncidentsOptions = {}) {
     const capacity = options.capacity ?? 4096;
@@ -93,7 +106,8 @@ export class Incidents {
   add(evidence: Evidence, decisionsFor: DecisionsFor = () => []): Change | null {
     if (this.#evidence.get(evidence.id) !== undefined) return null;
     const sources = ownSources(this.#networks, evidence);
-    const keys = joinKeys(this.#networks, evidence, sources);
+    const common = this.#campaigns.note(evidence, sources);
+    const keys = [...new Set([...joinKeys(this.#networks, evidence, sources), ...common.keys])];
     const [elder, ...younger] = this.#storiesOf(keys, evidence.at);
     const story = elder ?? newStory(evidence);
     const before = elder === undefined ? -1 : severityRank(elder.severity);
@@ -105,11 +119,7 @@ export class Incidents {
       this.#aliases.set(other.id, story.id);
     }
     tell(story, evidence);
-    for (const rule of RAISING_RULES)
-      if (rule.applies(story.traces, evidence, sources)) {
-        story.raisedBy.add(rule.name);
-        if (severityRank(rule.to) > severityRank(story.severity)) story.severity = rule.to;
-      }
+    const raised = this.#raise(story, evidence, { sources, callers: common.callers });
     trace(story.traces, evidence, sources);
     this.#stories.set(story.id, story);
     this.#evidence.set(evidence.id, story.id);
@@ -119,10 +129,17 @@ export class Incidents {
     const incident = this.#incident(story);
     const decisions = this.#decide(story, evidence, decisionsFor(incident, evidence, [...story.raisedBy]));
     const rose = severityRank(story.severity) > before;
+    const account = furtherAccount(story, evidence, raised, rose);
+    const alerts = [
+      ...(rose ? [alertOf(story, incident, evidence.at)] : []),
+      ...(account === null
+        ? []
+        : [furtherAlert(story, incident, evidence, account, this.#words.raised(evidence.summary, raised))]),
+    ];
     return {
       incident,
       evidence,
-      alerts: rose ? [alertOf(story, incident, evidence.at)] : [],
+      alerts,
       decisions,
       merged: younger.map((other) => ({ younger: other.id, elder: story.id })),
     };
@@ -141,7 +158,7 @@ export class Incidents {
 
   /** Entries held, for the memory bound. */
   size(): number {
-    return this.#stories.size + this.#keys.size + this.#aliases.size + this.#evidence.size;
+    return this.#stories.size + this.#keys.size + this.#aliases.size + this.#evidence.size + this.#campaigns.size;
   }
 
   snapshot(): IncidentsSnapshot {
@@ -151,6 +168,7 @@ export class Incidents {
       keys: this.#keys.snapshot(same),
       aliases: this.#aliases.snapshot(same),
       evidence: this.#evidence.snapshot(same),
+      campaigns: this.#campaigns.snapshot(),
     };
   }
 
@@ -161,6 +179,19 @@ export class Incidents {
     this.#keys.restore(snapshot.keys, same);
     this.#aliases.restore(snapshot.aliases, same);
     this.#evidence.restore(snapshot.evidence, same);
+    this.#campaigns.restore(snapshot.campaigns);
+  }
+
+  /** What rules make of the story with this evidence. @returns the rules that hold of it */
+  #raise(story: Story, evidence: Evidence, joining: Joining): RaisingRule['name'][] {
+    const raised = RAISING_RULES.filter((rule) => rule.applies(story.traces, evidence, joining));
+    for (const { name, to } of raised) {
+      // what is as grave in itself was not made so
+      const says = severityRank(to) > severityRank(story.severity) || !MILD.has(name);
+      if (says) story.raisedBy.add(name);
+      story.severity = graver(story.severity, to);
+    }
+    return raised.map(({ name }) => name);
   }
 
   #incident(story: Story): Incident {

@@ -21,7 +21,9 @@ import { mergeTraces, noTraces, type RaisingRule, type Traces } from './raising.
 export const LISTED = 100;
 /** Most that a story remembers, so that its totals are exact up to here and "at least" beyond. */
 const HELD = 500;
-const DETECTORS = 16;
+/** accounts that a line names beside its subject */
+const NAMED = 20;
+const DETECTORS = 32;
 const DECISIONS = 200;
 
 /**
@@ -62,6 +64,10 @@ export interface Story {
   losses: KnownLoss[];
   readonly decisions: Map<string, Decision>;
   readonly traces: Traces;
+  /** accounts of which a line has said that they were taken over, or has them as its subject */
+  readonly toldOf: Set<string>;
+  /** accounts taken over after the line that told of the story */
+  further: number;
 }
 
 /** A story as plain JSON. */
@@ -75,7 +81,12 @@ export const packStory = (s: Story) => ({
   calls: [...s.calls],
   facts: [...s.facts],
   decisions: [...s.decisions.values()],
-  traces: { hijacked: [...s.traces.hijacked], guessing: [...s.traces.guessing] },
+  traces: {
+    hijacked: [...s.traces.hijacked],
+    guessing: [...s.traces.guessing],
+    signals: [...s.traces.signals],
+  },
+  toldOf: [...s.toldOf],
 });
 
 export const unpackStory = (p: PackedStory): Story => ({
@@ -87,7 +98,12 @@ export const unpackStory = (p: PackedStory): Story => ({
   facts: new Map(p.facts),
   losses: [...p.losses],
   decisions: new Map(p.decisions.map((d) => [decisionKey(d), d])),
-  traces: { hijacked: new Map(p.traces.hijacked), guessing: new Map(p.traces.guessing) },
+  traces: {
+    hijacked: new Map(p.traces.hijacked),
+    guessing: new Map(p.traces.guessing),
+    signals: new Map(p.traces.signals),
+  },
+  toldOf: new Set(p.toldOf),
 });
 
 // A contact that is ended is one from certain addresses: another thief's, or his next one, is another decision.
@@ -118,6 +134,8 @@ export const newStory = (first: Evidence): Story => ({
   losses: [],
   decisions: new Map(),
   traces: noTraces(),
+  toldOf: new Set(),
+  further: 0,
 });
 
 function addAll(set: Set<string>, values: Iterable<string>): void {
@@ -239,6 +257,8 @@ export function fold(elder: Story, younger: Story): void {
   for (const known of younger.losses) elder.losses = addLoss(elder.losses, known);
   for (const d of younger.decisions.values()) decideOnce(elder, { ...d, incident: elder.id });
   mergeTraces(elder.traces, younger.traces);
+  addAll(elder.toldOf, younger.toldOf);
+  elder.further = Math.max(elder.further, younger.further);
 }
 
 /**
@@ -307,6 +327,7 @@ function factsOf(story: Story): Record<string, Fact> {
   if (story.evidence > 1) facts['evidence'] = story.evidence;
   if (story.facts.size > 1) facts['detectors'] = [...story.facts.keys()];
   if (story.raisedBy.size > 0) facts['raisedBy'] = [...story.raisedBy];
+  if (story.accounts.size > 1) facts['accountsInvolved'] = [...story.accounts].slice(0, NAMED);
   const totals = { totalCalls: story.calls, totalSources: story.sources, totalAccounts: story.accounts };
   for (const [name, set] of Object.entries(totals)) if (set.size > LISTED) facts[name] = set.size;
   const headline = story.facts.get(story.headline.detector) ?? {};

@@ -109,6 +109,8 @@ function decision(d: Decision, zone: Zone): string {
 
 const RAISED: Readonly<Record<string, string>> = {
   'calls-after-hijack': 'and the account has placed calls since its registration was taken over',
+  'weak-signals': 'and other odd things of different kinds were seen of it within a day',
+  'many-callers': 'and at least four other accounts called the same block of numbers within an hour',
   breach: 'and the address had been guessing passwords before it got in',
 };
 
@@ -128,6 +130,8 @@ const FACT_NAMES: Readonly<Record<string, string>> = {
   totalSources: 'addresses in all, at least',
   totalAccounts: 'accounts in all, at least',
   evidence: 'pieces of evidence',
+  accountsInvolved: 'accounts in this story',
+  furtherAccount: 'one account more, taken over',
 };
 
 const spaced = (name: string): string =>

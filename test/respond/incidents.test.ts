@@ -195,12 +195,12 @@ const SEVERITY: [string, Evidence[], Severity[], string[]][] = [
     ['breach'],
   ],
   [
-    "guessing in somebody else's name, then he logs in",
+    "guessing in somebody else's name, then he logs in: no breach, but an account more",
     [
       see('brute-force', 'high', A, [], 0, { sourceProof: 'none' }),
       see('registration-hijack', 'high', '1004', [A], 1, { sourceProof: 'authenticated' }),
     ],
-    ['high'],
+    ['high', 'high'],
     [],
   ],
   [
@@ -212,8 +212,201 @@ const SEVERITY: [string, Evidence[], Severity[], string[]][] = [
     ['high'],
     [],
   ],
+  [
+    'weak signals of three kinds about one account',
+    [
+      see('registration-hijack', 'medium', '1004', [], 0),
+      see('brute-force', 'medium', '1004', [], 60),
+      see('out-of-hours-calls', 'medium', '1004', [], 120, call('c')),
+    ],
+    ['medium', 'high'],
+    ['weak-signals'],
+  ],
+  [
+    'the same by five detectors of one call: two kinds, for its cost follows from where it goes',
+    [
+      see('out-of-hours-calls', 'medium', '1004', [], 0, call('c')),
+      see('new-destination', 'medium', '1004', [], 0, call('c')),
+      see('risky-destination', 'medium', '1004', [], 0, call('c')),
+      see('spend', 'medium', '1004', [], 30, call('c')),
+      see('registration-hijack', 'medium', '1004', [], 31),
+    ],
+    ['medium'],
+    [],
+  ],
+  [
+    'a new country, many calls there, an odd registration',
+    [
+      see('new-destination', 'medium', '1004', [], 0, call('c')),
+      see('call-burst', 'medium', '1004', [], 30, { callKeys: ['c', 'd'] }),
+      see('registration-hijack', 'medium', '1004', [], 31),
+    ],
+    ['medium', 'high'],
+    ['weak-signals'],
+  ],
+  [
+    'three kinds about three accounts of one story',
+    [
+      see('registration-hijack', 'medium', '1', [], 0, call('c')),
+      see('brute-force', 'medium', '2', [], 1, call('c')),
+      see('out-of-hours-calls', 'medium', '3', [], 2, call('c')),
+    ],
+    ['medium'],
+    [],
+  ],
+  [
+    'three kinds of which two could be sent by anybody',
+    [
+      see('registration-hijack', 'medium', '1004', [A], 0),
+      see('flood', 'medium', '1004', [B], 1, { sourceProof: 'none' }),
+      see('brute-force', 'medium', '1004', [B], 1, { sourceProof: 'none' }),
+      see('out-of-hours-calls', 'medium', '1004', [], 2, call('c')),
+    ],
+    ['medium'],
+    [],
+  ],
+  [
+    'three kinds, a day and a minute from first to last',
+    [
+      see('registration-hijack', 'medium', '1004', [], 0),
+      ...[5, 10, 15, 20].map((h) => see('brute-force', 'medium', '1004', [], h * 60)),
+      see('out-of-hours-calls', 'medium', '1004', [], 24 * 60 + 1, call('c')),
+    ],
+    ['medium'],
+    [],
+  ],
+  [
+    'low signals never add up',
+    ['brute-force', 'registration-hijack', 'spend', 'flood'].map((d) => see(d, 'low', '1')),
+    ['low'],
+    [],
+  ],
   ['it opens at its height', [see('x', 'critical', '1'), see('x', 'low', '1')], ['critical'], []],
 ];
+
+/** A late call of each account to one block of numbers. */
+const late = (accounts: number, minutes: number, severity: Severity = 'medium', block = '3712000'): Evidence[] =>
+  Array.from({ length: accounts }, (_, i) =>
+    see('out-of-hours-calls', severity, `10${i}`, [], i * minutes, {
+      ...call(`k${serial}`),
+      facts: { numbers: [`${block}${1000 + i}`] },
+    }),
+  );
+
+describe('incidents: an attack over many extensions', () => {
+  const told = (all: readonly Evidence[]) => {
+    const incidents = new Incidents(NETWORKS);
+    const alerts = all.flatMap((e) => incidents.add(e)?.alerts ?? []);
+    return { alerts, open: incidents.open(all.at(-1)!.at) };
+  };
+  const hijack = (account: string, minutes: number, source = A, severity: Severity = 'high'): Evidence =>
+    see('registration-hijack', severity, account, [source], minutes);
+
+  const SPREAD: [string, Evidence[], string][] = [
+    ['two call the same block', late(2, 1), 'ab'],
+    ['three call the same block', late(3, 1), 'aaa'],
+    ['three within an hour and a little', late(3, 31), 'abc'],
+    ['three call three blocks', ['3712000', '4420700', '3816000'].map((b, i) => late(3, 1, 'medium', b)[i]!), 'abc'],
+    [
+      'three taken over from one /24',
+      [hijack('1', 0, '198.18.0.1'), hijack('2', 1, '198.18.0.2'), hijack('3', 2, '198.18.0.3')],
+      'aaa',
+    ],
+    [
+      'three phones of one branch on a new address',
+      [hijack('1', 0, A, 'medium'), hijack('2', 1, A, 'medium'), hijack('3', 2, A, 'medium')],
+      'aaa',
+    ],
+    [
+      'three odd phones of one /24',
+      [
+        hijack('1', 0, '198.18.0.1', 'medium'),
+        hijack('2', 1, '198.18.0.2', 'medium'),
+        hijack('3', 2, '198.18.0.3', 'medium'),
+      ],
+      'abc',
+    ],
+    [
+      'three attacked by the same program',
+      ['1', '2', '3'].map((who, i) =>
+        see('unregistered-caller', 'high', who, [`198.18.${i}.1`], i, { facts: { userAgent: 'pplsip' } }),
+      ),
+      'aaa',
+    ],
+    [
+      'three, by packets that anybody can send',
+      late(3, 1).map((e) => ({ ...e, sources: [A], sourceProof: 'none' as const })),
+      'abc',
+    ],
+  ];
+  for (const [sentence, all, expected] of SPREAD)
+    it(`${sentence}: ${expected}`, () => {
+      assert.equal(stories(all), expected);
+    });
+
+  it('forty extensions, one call each: one story, high by its fifth caller, three lines in all', () => {
+    const { alerts, open } = told(late(40, 1));
+    assert.equal(open.length, 1);
+    assert.equal(open[0]!.severity, 'high');
+    assert.equal(open[0]!.accounts.length, 40);
+    assert.deepEqual(
+      alerts.map((a) => a.severity),
+      ['medium', 'medium', 'high'],
+    );
+    assert.deepEqual(alerts.at(-1)!.facts['raisedBy'], ['many-callers']);
+  });
+
+  it('four colleagues who call a partner late are one story, and no graver', () => {
+    const { open } = told(late(4, 1));
+    assert.deepEqual(
+      open.map((i) => i.severity),
+      ['medium'],
+    );
+  });
+
+  it('whoever heard of the first account hears of each further one, with its name', () => {
+    const { alerts, open } = told([
+      hijack('1', 0),
+      see('out-of-hours-calls', 'critical', '1', [], 1, call('c')),
+      hijack('2', 2),
+      hijack('2', 3),
+      hijack('1', 4),
+      see('brute-force', 'critical', '3', [A], 5),
+      see('out-of-hours-calls', 'critical', '2', [], 6, call('d')),
+    ]);
+    assert.equal(open.length, 1);
+    assert.deepEqual(
+      alerts.map((a) => [a.subject.value, a.severity, a.facts['furtherAccount'] ?? null]),
+      [
+        ['1', 'high', null],
+        ['1', 'critical', null],
+        ['2', 'critical', '2'],
+        ['3', 'critical', '3'],
+      ],
+    );
+    assert.equal(new Set(alerts.map((a) => a.id)).size, 4);
+    assert.match(alerts[2]!.summary, /registration-hijack of 2/);
+  });
+
+  it('a hundred accounts taken over are no hundred lines', () => {
+    const { alerts, open } = told(Array.from({ length: 101 }, (_, i) => hijack(`${i}`, i)));
+    assert.equal(open.length, 1);
+    // the first; ten more; the 20th, 40th and 80th
+    assert.equal(alerts.length, 1 + 10 + 3);
+  });
+
+  it('who was told of is not told of again after a restart', () => {
+    const before = new Incidents(NETWORKS);
+    before.add(hijack('1', 0));
+    before.add(hijack('2', 1));
+    for (const e of late(2, 1)) before.add(e);
+    const after = new Incidents(NETWORKS);
+    after.restore(JSON.parse(JSON.stringify(before.snapshot())) as IncidentsSnapshot);
+    assert.deepEqual(after.add(hijack('2', 3))!.alerts, []);
+    assert.equal(after.add(hijack('3', 4))!.alerts.length, 1);
+    assert.equal(after.add(late(3, 1)[2]!)!.merged.length, 1, 'the campaign goes on');
+  });
+});
 
 describe('incidents: an attacker and his targets', () => {
   const guess = (target: string, minutes: number): Evidence =>

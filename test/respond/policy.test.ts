@@ -85,11 +85,51 @@ const TABLE: [string, Evidence, string[], Partial<Incident>?][] = [
     [],
   ],
   [
-    'the same, but they connect and cost money',
+    'the same though they connect: who forges a call can forge one that is taken',
     see('out-of-hours-calls', 'high', {
       ...UNKNOWN,
       sourceProof: 'none',
       facts: { numbers: ['37120000001'], connected: 2 },
+    }),
+    [],
+  ],
+  [
+    "the PBX's own word that they connected, without any address",
+    see('out-of-hours-calls', 'high', {
+      ...UNKNOWN,
+      sources: [],
+      sourceProof: 'none',
+      facts: { numbers: ['37120000001'], connected: 2 },
+    }),
+    ['block-number 37120000001'],
+  ],
+  [
+    'the same, with one that connected among several: which one is not told',
+    see('out-of-hours-calls', 'high', {
+      ...UNKNOWN,
+      sources: [],
+      sourceProof: 'none',
+      facts: { calls: 3, numbers: ['37120000001', '37120000002'], connected: 1 },
+    }),
+    [],
+  ],
+  [
+    'the same, and every call connected',
+    see('out-of-hours-calls', 'high', {
+      ...UNKNOWN,
+      sources: [],
+      sourceProof: 'none',
+      facts: { calls: 3, numbers: ['37120000001', '37120000002'], connected: 3 },
+    }),
+    ['block-number 37120000001', 'block-number 37120000002'],
+  ],
+  [
+    'a call that came in by a trunk and left again: the carrier forges nothing',
+    see('out-of-hours-calls', 'high', {
+      ...UNKNOWN,
+      sources: ['198.51.100.3'],
+      sourceProof: 'none',
+      facts: { numbers: ['37120000001'], connected: 1 },
     }),
     ['block-number 37120000001'],
   ],
