@@ -1,20 +1,24 @@
 /**
- * npm run lab [-- [attack|innocents] [--kamailio] [--trunk own|asterisk] [--hep PORT] [--hep-password WORD] [--keep]]
+ * npm run lab [-- [attack|innocents] [--observe] [--kamailio] [--trunk own|asterisk] [--hep PORT] [--hep-password WORD] [--keep]]
  *
  * Brings up a real Asterisk with a trunk that is answered (and, asked for, a real Kamailio in front) on this machine's loopback,
  * says where everything is and how to point ringfence at it, and ends it all on Ctrl-C. With `attack` it plays the attacks of
- * test/lab/support/attacks.ts, with `innocents` what looks like one, while a ringfence watches, prints what it saw and how long
- * after the packet, and ends.
+ * test/lab/support/attacks.ts, with `innocents` what looks like one, while a ringfence watches and acts, prints what it saw, what it did and how
+ * long after the packet, and ends. With --observe it watches only.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { attacks, innocents, weakSignals } from '../../test/lab/support/attacks.ts';
-import type { Step } from '../../test/lab/support/attacks.ts';
+import type { Moment, Step } from '../../test/lab/support/attacks.ts';
 import { startLab } from '../../test/lab/support/lab.ts';
 import type { Lab } from '../../test/lab/support/lab.ts';
 import { LabUnavailable } from '../../test/lab/support/packages.ts';
 import { pause } from '../../test/lab/support/process.ts';
+import { guardedLab, standing } from '../../test/lab/support/protected.ts';
 import { writeSettings } from '../../test/lab/support/settings.ts';
-import { Watcher } from '../../test/lab/support/watcher.ts';
+import { Watcher, type SeenAlert } from '../../test/lab/support/watcher.ts';
 
 /** How long after a step ringfence may still have something to say about it: it waits for what settles. */
 const AFTERWARDS = 1_000;
@@ -22,6 +26,7 @@ const AFTERWARDS = 1_000;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    observe: { type: 'boolean', default: false },
     kamailio: { type: 'boolean', default: false },
     trunk: { type: 'string', default: 'asterisk' },
     hep: { type: 'string', default: '9060' },
@@ -32,17 +37,19 @@ const { values, positionals } = parseArgs({
 const play = positionals[0];
 if ((play !== undefined && play !== 'attack' && play !== 'innocents') || !['own', 'asterisk'].includes(values.trunk)) {
   console.error(
-    'usage: npm run lab [-- [attack|innocents] [--kamailio] [--trunk own|asterisk] [--hep PORT] [--hep-password WORD] [--keep]]',
+    'usage: npm run lab [-- [attack|innocents] [--observe] [--kamailio] [--trunk own|asterisk] [--hep PORT] [--hep-password WORD] [--keep]]',
   );
   process.exit(2);
 }
 
 let lab: Lab | undefined;
+const folder = mkdtempSync(join(tmpdir(), 'ringfence-lab-'));
 let ending = false;
 async function end(status: number): Promise<never> {
   if (!ending) {
     ending = true;
     await lab?.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
   process.exit(status);
 }
@@ -52,12 +59,12 @@ process.on('SIGTERM', () => void end(0));
 try {
   const hep = { port: Number(values.hep), password: values['hep-password'] };
   lab = await startLab({
-    kamailio: values.kamailio,
+    ...guardedLab(folder, values.kamailio),
     hep,
     trunk: values.trunk === 'own' ? 'own' : 'asterisk',
     keep: values.keep,
   });
-  const settings = writeSettings(lab, { hep });
+  const settings = writeSettings(lab, { hep, mode: values.observe ? 'observe' : 'enforce' });
   describe(lab, settings, play === undefined);
   if (play === undefined) {
     console.log('\nRunning. Ctrl-C ends it.');
@@ -103,28 +110,69 @@ function describe(running: Lab, settings: string, hint: boolean): void {
   if (hint) console.log(`\nWatch it:   node dist/cli.js run --config ${settings}`);
 }
 
-/** Plays each step against the lab while ringfence watches, and prints what it saw and how long after the packet. */
+/** Plays each step against the lab while ringfence runs; prints what it saw and did, and how long after the packet. */
 async function playAll(running: Lab, steps: readonly Step[], settings: string): Promise<void> {
   const watcher = await Watcher.start(settings);
-  console.log('\nringfence is ready and watches by mirrored SIP, manager events and call records.\n');
+  const does = values.observe ? 'watches' : 'acts';
+  console.log(`\nringfence is ready and ${does}, by mirrored SIP, manager events and call records.\n`);
+  let stood = new Map<string, string>();
   try {
     for (const step of steps) {
       const told = watcher.alerts.length;
       const { startedAt, moments } = await step.play(running);
       await pause(AFTERWARDS);
       console.log(`${clock(startedAt)}  ${step.name}: ${step.summary}`);
-      for (const { at, alert } of watcher.alerts.slice(told)) {
-        const packet = moments.filter((moment) => moment.at <= at).at(-1);
-        const late = packet === undefined ? '' : `  (${at - packet.at} ms after ${packet.label})`;
-        console.log(`${clock(at)}    ${alert.severity.padEnd(8)} ${alert.summary}${late}`);
-        const would = [...new Set(alert.decisions.map((decision) => decision.action))];
-        if (would.length > 0) console.log(`${''.padEnd(25)}observed; would ${would.join(', ')}`);
-      }
+      const lines = [...moments.map(wire), ...watcher.alerts.slice(told).map((seen) => alertLine(seen, moments))];
+      for (const { at, text } of abridged(lines.sort((x, y) => x.at - y.at))) console.log(`${clock(at)}  ${text}`);
       if (watcher.alerts.length === told) console.log(`${''.padEnd(16)}nothing to report`);
+      const stands = await standing(running);
+      const put = [...stands.keys()].filter((key) => !stood.has(key));
+      if (put.length > 0) console.log(`${''.padEnd(16)}stands now: ${put.join(', ')}`);
+      stood = stands;
     }
   } finally {
     await watcher.stop();
   }
+}
+
+interface Line {
+  readonly at: number;
+  readonly text: string;
+  readonly wire: boolean;
+}
+
+function wire({ at, label }: Moment): Line {
+  return { at, text: `    ${label}`, wire: true };
+}
+
+function alertLine({ at, alert }: SeenAlert, moments: readonly Moment[]): Line {
+  const packet = moments.filter((moment) => moment.at <= at).at(-1);
+  const late = packet === undefined ? '' : `  (${at - packet.at} ms after ${packet.label})`;
+  const actions = [...new Set(alert.decisions.map(({ action }) => action))].join(', ');
+  const decided = actions === '' ? '' : `\n${''.padEnd(27)}${values.observe ? 'observed; would' : 'does'} ${actions}`;
+  return { at, text: `  ${alert.severity.padEnd(8)} ${alert.summary}${late}${decided}`, wire: false };
+}
+
+/** Of a long run of packets, with nothing told between them, the first two and the last. */
+function abridged(lines: readonly Line[]): Line[] {
+  const kept: Line[] = [];
+  let run: Line[] = [];
+  const close = (): void => {
+    const [first, second, ...rest] = run;
+    const last = rest.pop();
+    if (first === undefined || second === undefined || last === undefined || rest.length < 3) kept.push(...run);
+    else kept.push(first, { ...second, text: `${second.text}  … and ${rest.length} more` }, last);
+    run = [];
+  };
+  for (const line of lines) {
+    if (line.wire) run.push(line);
+    else {
+      close();
+      kept.push(line);
+    }
+  }
+  close();
+  return kept;
 }
 
 function clock(at: number): string {

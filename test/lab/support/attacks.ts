@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Call } from './call.ts';
 import { addresses, strangerAddress } from './lab.ts';
 import type { Lab } from './lab.ts';
 import { pause } from './process.ts';
@@ -51,6 +52,15 @@ export async function wrongPasswords(lab: Lab, extension = '1002', count = 40): 
   return played('wrong-passwords', startedAt, moments);
 }
 
+/** INVITE, its answer, and the end. */
+function momentsOf({ number, status, invitedAt, answeredAt, endedAt, endedBy }: Call): Moment[] {
+  const moments = [{ at: invitedAt, label: `INVITE ${number}` }];
+  if (answeredAt !== undefined) moments.push({ at: answeredAt, label: `200 INVITE ${number}` });
+  if (endedAt === undefined) return moments;
+  const end = answeredAt === undefined ? `${status} INVITE ${number}` : `BYE ${number}`;
+  return [...moments, { at: endedAt, label: endedBy === 'there' ? `${end}, by the PBX` : end }];
+}
+
 const thieves = new WeakMap<Lab, UserAgent>();
 
 /** The owner's phone stands registered; then someone with the right password registers the extension from elsewhere. */
@@ -84,9 +94,7 @@ export async function internationalCalls(
   const moments: Moment[] = [];
   for (const number of numbers) {
     const call = await caller.callFor(number, 300);
-    moments.push({ at: call.invitedAt, label: `INVITE ${number}` });
-    if (call.answeredAt !== undefined) moments.push({ at: call.answeredAt, label: `200 INVITE ${number}` });
-    if (call.endedAt !== undefined) moments.push({ at: call.endedAt, label: `BYE ${number}` });
+    moments.push(...momentsOf(call));
   }
   return played('international-calls', startedAt, moments, moments[0]?.at);
 }
@@ -97,9 +105,7 @@ export async function unregisteredCall(lab: Lab, extension = '1005'): Promise<Pl
   const stranger = await lab.stranger(3, { username: extension, password: lab.account(extension).password });
   const call = await stranger.callFor(costly[0], 300);
   stranger.close();
-  const moments = [{ at: call.invitedAt, label: `INVITE ${call.number}` }];
-  if (call.answeredAt !== undefined) moments.push({ at: call.answeredAt, label: `200 INVITE ${call.number}` });
-  return played('unregistered-call', startedAt, moments, call.invitedAt);
+  return played('unregistered-call', startedAt, momentsOf(call), call.invitedAt);
 }
 
 /** Calls without credentials, to one number behind every prefix that might lead outside. */
@@ -197,7 +203,7 @@ export const attacks: readonly Step[] = [
   { name: 'svwar', summary: 'SIPVicious svwar asks which of 50 extensions exist', play: enumerateAccounts },
   {
     name: 'svcrack',
-    summary: 'SIPVicious svcrack guesses the password of 1003 and finds it',
+    summary: 'SIPVicious svcrack guesses at the password of 1003',
     play: async (lab) => await crackPassword(lab),
   },
   {

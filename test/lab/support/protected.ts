@@ -54,14 +54,12 @@ export const sites = [
 /** What ringfence is told of the SIP that passes. */
 export const mirrored = (port: number): { port: number; password: string } => ({ port, password: PASSWORD });
 
-/** Options of a lab with everything in it that an admin includes; `folder` takes the two files. */
-export function guardedLab(folder: { file: (name: string) => string }, port: number, kamailio: boolean): LabOptions {
-  writeFileSync(folder.file('guarded.conf'), DIALPLAN);
-  writeFileSync(folder.file('edge.cfg'), EDGE);
-  return {
-    ...{ kamailio, hep: mirrored(port), trunk: 'own', accounts: staff },
-    ...{ guard: folder.file('guarded.conf'), context: 'guarded', kamailioSnippet: folder.file('edge.cfg') },
-  };
+/** Options of a lab with everything in it that an admin includes; the directory takes the two files. */
+export function guardedLab(directory: string, kamailio: boolean): LabOptions {
+  const [guard, kamailioSnippet] = [join(directory, 'guarded.conf'), join(directory, 'edge.cfg')];
+  writeFileSync(guard, DIALPLAN);
+  writeFileSync(kamailioSnippet, EDGE);
+  return { kamailio, guard, context: 'guarded', kamailioSnippet };
 }
 
 /** In a `describe`: such a lab, and `ringfence run` in enforce mode beside it. */
@@ -72,7 +70,7 @@ export function useProtectedLab(options: { kamailio?: boolean } & SettingsOption
   const { kamailio = false, ...settings } = options;
   const lab = useLab(async () => {
     port = await freePort();
-    return guardedLab(folder, port, kamailio);
+    return { ...guardedLab(folder.path, kamailio), hep: mirrored(port), trunk: 'own', accounts: staff };
   });
   const again = async (): Promise<Watcher> => {
     watcher = await Watcher.start(writeSettings(lab(), { mode: 'enforce', hep: mirrored(port), ...settings }));
