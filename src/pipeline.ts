@@ -6,8 +6,8 @@
 import type { Settings } from './config.ts';
 import { Correlator } from './correlate/index.ts';
 import type { Detector, Shared } from './detect/detector.ts';
-import { noHabits } from './detect/habits.ts';
 import { detectors } from './detect/index.ts';
+import { HABITS_VERSION, LearnedHabits } from './detect/learned-habits.ts';
 import type { Event, EventKind, Millis } from './model.ts';
 import { toEvidence } from './respond/ids.ts';
 import { Incidents, INCIDENTS_VERSION, type Change, type IncidentsSnapshot } from './respond/incidents.ts';
@@ -40,6 +40,8 @@ export interface PipelineOptions {
 export interface PipelineSnapshot {
   readonly name: string;
   readonly version: number;
+  /** where there are many pieces: another number when it has changed, and 0 while it is as it was restored */
+  readonly revision?: number;
   readonly state: unknown;
 }
 
@@ -52,6 +54,8 @@ export class Pipeline {
   readonly correlator: Correlator;
   readonly incidents: Incidents;
   readonly policy: Policy;
+  /** what is usual here */
+  readonly habits: LearnedHabits;
   readonly #detectors: ReadonlyMap<string, Detector>;
   readonly #amiRecords: { readonly zone: Zone } | null;
   #ticked = 0;
@@ -62,7 +66,8 @@ export class Pipeline {
     this.#amiRecords = options.amiRecords ? { zone: new Zone(site.timezone) } : null;
     this.incidents = new Incidents(site.networks);
     this.policy = new Policy({ respond: options.respond, site, enforce: options.enforce === true });
-    const shared: Shared = { habits: noHabits };
+    this.habits = new LearnedHabits(site);
+    const shared: Shared = { habits: this.habits };
     const running = new Map<string, Detector>();
     const handlers: Handlers = {};
     const parameters: Readonly<Record<string, unknown>> = options.detect;
@@ -71,8 +76,10 @@ export class Pipeline {
       running.set(definition.name, detector);
       const handle = (event: Event): void => {
         for (const draft of detector.on(event)) {
-          const change = this.incidents.add(toEvidence(definition.name, draft), (incident, evidence, raisedBy) =>
-            this.policy.decide(incident, evidence, raisedBy),
+          const evidence = toEvidence(definition.name, draft);
+          this.habits.judged(evidence);
+          const change = this.incidents.add(evidence, (incident, told, raisedBy) =>
+            this.policy.decide(incident, told, raisedBy),
           );
           if (change !== null) changed(change);
         }
@@ -86,6 +93,8 @@ export class Pipeline {
       watch?.(event);
       const interested = this.#handlers[event.kind];
       if (interested !== undefined) for (const handle of interested) handle(event);
+      // judged against what was before it, and only then part of it
+      this.habits.take(event);
     });
   }
 
@@ -118,7 +127,11 @@ export class Pipeline {
 
   /** Entries held by all parts, by name. */
   sizes(): Record<string, number> {
-    const sizes: Record<string, number> = { correlate: this.correlator.size(), respond: this.policy.size() };
+    const sizes: Record<string, number> = {
+      correlate: this.correlator.size(),
+      respond: this.policy.size(),
+      habits: this.habits.size(),
+    };
     for (const [name, detector] of this.#detectors) sizes[name] = detector.size();
     return sizes;
   }
@@ -130,6 +143,15 @@ export class Pipeline {
       named('incidents', this.incidents.snapshot()),
       named('respond', this.policy.snapshot()),
       ...[...this.#detectors].map(([name, detector]) => named(`detect.${name}`, detector.snapshot())),
+      ...this.habits.parts().map(({ name, revision, state }) => ({
+        name: `habits${name}`,
+        version: HABITS_VERSION,
+        ...(revision === undefined ? {} : { revision }),
+        // there are thousands for a large site, of which the store takes those that changed
+        get state() {
+          return state();
+        },
+      })),
     ];
   }
 
@@ -145,6 +167,12 @@ export class Pipeline {
     part('incidents', (state) => this.incidents.restore(state as IncidentsSnapshot));
     part('respond', (state) => this.policy.restore(state as RepeatsSnapshot));
     for (const [name, detector] of this.#detectors) part(`detect.${name}`, (state) => detector.restore(state));
+    // with a version of their own: what took weeks to learn outlives the change of another part
+    const learned = this.habits.restore((name) => {
+      const stored = snapshots.get(`habits${name}`);
+      return stored?.version === HABITS_VERSION ? { state: stored.state, revision: stored.revision ?? 0 } : undefined;
+    });
+    if (!learned) whole = false;
     return whole;
   }
 }

@@ -21,7 +21,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   console: ['store', 'site', 'words'],
 };
 
-const LEAVES = ['time', 'errors', 'address', 'windows', 'replay-window', 'counters', 'retry', 'log', 'parsed', 'model'];
+const LEAVES = [
+  'baseline',
+  'time',
+  'errors',
+  'address',
+  'windows',
+  'replay-window',
+  'counters',
+  'retry',
+  'log',
+  'parsed',
+  'model',
+];
 /** Leaves that do I/O or hold timers: for rooms that do I/O themselves. */
 const IO_LEAVES = ['log', 'retry'];
 

@@ -14,7 +14,8 @@ export interface JudgementStore {
 export interface RecorderOptions {
   readonly cursor: Cursor;
   readonly store: JudgementStore;
-  readonly snapshots: () => readonly Snapshot[];
+  /** all parts; one with a `revision` is stored when that is another than the store has (0: as it was restored from there) */
+  readonly snapshots: () => readonly (Snapshot & { readonly revision?: number })[];
   /** an alert that is new, told once it is stored (or at once when the store cannot take it) */
   readonly told: (alert: Alert) => void;
   readonly counters: Counters;
@@ -45,6 +46,8 @@ export class Recorder {
   #failing = false;
   #closed = false;
   #snapshotAt = 0;
+  /** part -> its revision in the store */
+  readonly #revisions = new Map<string, number>();
   #snapshotCost = 0;
   /** alerts told while the store could not take them: not to be told again when it can */
   #toldUnstored = new Set<string>();
@@ -104,10 +107,15 @@ export class Recorder {
     const incidents = new Map(batch.map((c) => [c.incident.id, c.incident]));
     const merged = batch.flatMap((c) => c.merged);
     for (const { younger } of merged) incidents.delete(younger);
+    const parts = whole
+      ? this.#options
+          .snapshots()
+          .filter(({ name, revision }) => revision === undefined || revision !== (this.#revisions.get(name) ?? 0))
+      : [];
     const judged: Judged = {
       cursor: this.#options.cursor,
       ...(whole && this.#offset !== null ? { offset: this.#offset } : {}),
-      ...(whole ? { snapshots: this.#options.snapshots() } : {}),
+      ...(whole ? { snapshots: parts } : {}),
       evidence: batch.map((c) => ({ incident: c.incident.id, evidence: c.evidence })),
       incidents: [...incidents.values()],
       decisions: batch.flatMap((c) => c.decisions),
@@ -127,6 +135,7 @@ export class Recorder {
     this.#failing = false;
     if (whole) {
       this.#dirty = false;
+      for (const { name, revision } of parts) if (revision !== undefined) this.#revisions.set(name, revision);
       this.#snapshotAt = Date.now();
       this.#snapshotCost = performance.now() - started;
     }
