@@ -7,6 +7,12 @@ import { readConfig, siteOf } from './site.ts';
 /** A minute is what tariffs quote. */
 const MINUTE_SECONDS = 60;
 
+/** What a chargeable call is reckoned at where the tariff says nothing. */
+function estimated(number: DialledNumber, site: Site): string[] {
+  const { perMinute } = site.rate(number);
+  return number.chargeable && perMinute > 0 ? [`about ${en.money(perMinute, 'EUR')} a minute by our estimate`] : [];
+}
+
 function asText(number: DialledNumber, site: Site): string {
   const price = site.price(number, MINUTE_SECONDS);
   const facts = [
@@ -14,7 +20,7 @@ function asText(number: DialledNumber, site: Site): string {
     ...(number.international ? ['international'] : []),
     ...(number.chargeable ? ['chargeable'] : []),
     `risk ${number.risk}${number.reasons.length === 0 ? '' : ` (${number.reasons.join('; ')})`}`,
-    ...(price === null ? [] : [`${en.money(price, site.currency)} a minute`]),
+    ...(price === null ? estimated(number, site) : [`${en.money(price, site.currency)} a minute`]),
     number.blockable ? 'may be blocked' : 'never blocked',
   ];
   const what = number.e164 === null ? '' : ` = +${number.e164}${number.place === null ? '' : ` (${number.place})`}`;

@@ -12,22 +12,23 @@ export function readConfig(options: GlobalOptions, output: Output): Config {
   return config;
 }
 
-/** The site that the settings describe. @throws ConfigError with every problem, InputError for the tariff file */
+/** The text of a file that the settings name; undefined: they name none. @throws InputError */
+function textOf(config: Config, setting: string, file: string): string | undefined {
+  if (file === '') return undefined;
+  const path = resolve(config.directory, file);
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new InputError('input-unreadable', `${setting}: cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The site that the settings describe. @throws ConfigError with every problem, InputError for the tariff and risk files */
 export function siteOf(config: Config): Site {
   const { settings } = config;
-  const { file } = settings.tariff;
-  let tariff: string | undefined;
-  if (file !== '') {
-    const path = resolve(config.directory, file);
-    try {
-      tariff = readFileSync(path, 'utf8');
-    } catch (error) {
-      throw new InputError('input-unreadable', `[tariff] file: cannot read ${path}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  }
-  const made = createSite(settings, tariff);
+  const tariff = textOf(config, '[tariff] file', settings.tariff.file);
+  const risks = textOf(config, '[numbers] risk_file', settings.numbers.risk_file);
+  const made = createSite(settings, tariff, risks);
   if (!made.ok) throw new ConfigError(config.file ?? 'defaults', made.problems);
   return made.value;
 }

@@ -9,11 +9,13 @@ import { COUNTRIES } from './numbering-plan.ts';
 import { Numbers } from './numbers.ts';
 import { patternProblem, type SiteOptions } from './options.ts';
 import type { Site } from './site.ts';
+import { estimatedRate } from './price-estimates.ts';
+import { parseRiskList, type RiskList } from './risk-list.ts';
 import { parseTariff, type Tariff } from './tariff.ts';
 import type { Parsed } from '../parsed.ts';
 
 export { siteDefaults, siteSettings, type SiteInput, type SiteOptions } from './options.ts';
-export type { Accounts, DialledNumber, Hours, Networks, NumberKind, Site } from './site.ts';
+export type { Accounts, DialledNumber, Hours, Networks, NumberKind, PriceRate, Site } from './site.ts';
 
 /** A site, or everything that is wrong with its settings. */
 export type SiteResult =
@@ -108,9 +110,10 @@ function checkTogether(options: SiteOptions, problems: Problems): void {
 /**
  * Makes the site that the settings describe. Takes checked settings, and checks again what makes no sense together.
  * @param tariffText the contents of `tariff.file`, which the caller reads (this room does no I/O)
+ * @param riskText the contents of `numbers.risk_file`, likewise
  * @returns the site, or all problems at once, paths dotted as in the TOML file
  */
-export function createSite(options: SiteOptions, tariffText?: string): SiteResult {
+export function createSite(options: SiteOptions, tariffText?: string, riskText?: string): SiteResult {
   const problems = new Problems();
   const { name, timezone, country, currency } = options.site;
   if (!Zone.isValid(timezone)) problems.add('site.timezone', `no such time zone: ${timezone}`, 'like Europe/Berlin');
@@ -126,10 +129,16 @@ export function createSite(options: SiteOptions, tariffText?: string): SiteResul
     tariff = read.tariff;
     problems.all.push(...read.problems);
   }
+  let risks: RiskList | null = null;
+  if (riskText !== undefined) {
+    const read = parseRiskList(riskText);
+    risks = read.list;
+    problems.all.push(...read.problems);
+  }
   if (problems.all.length > 0) return { ok: false, problems: problems.all };
 
   const { outside, international, internal, emergency } = options.dialing;
-  const numbers = new Numbers({ country, outside, international, internal: new RegExp(internal), emergency });
+  const numbers = new Numbers({ country, outside, international, internal: new RegExp(internal), emergency, risks });
   const trunks = options.network.trunks.map((trunk) => trunk.name);
   return {
     ok: true,
@@ -143,6 +152,10 @@ export function createSite(options: SiteOptions, tariffText?: string): SiteResul
       networks: createNetworks(options.network),
       accounts: createAccounts({ accounts: options.accounts, groups: options.groups, trunks }),
       price: (number, seconds) => (tariff === null || number.e164 === null ? null : tariff.price(number.e164, seconds)),
+      rate: (number) => {
+        const listed = tariff === null || number.e164 === null ? null : tariff.rate(number.e164);
+        return listed === null ? { ...estimatedRate(number), by: 'estimate' } : { ...listed, by: 'tariff' };
+      },
     },
   };
 }

@@ -17,6 +17,7 @@ import {
   type Plan,
 } from './numbering-plan.ts';
 import { riskOf } from './number-risk.ts';
+import type { RiskList } from './risk-list.ts';
 import { globalKind, globalPlace } from './global-codes.ts';
 import type { DialledNumber, NumberKind } from './site.ts';
 
@@ -32,6 +33,8 @@ export interface Dialling {
   readonly internal: RegExp;
   /** beside the country's own */
   readonly emergency: readonly string[];
+  /** what the site itself holds against ranges */
+  readonly risks?: RiskList | null;
 }
 
 /** Answers kept. An attacker who dials a new number each time fills it and gains nothing: a miss is bounded too. */
@@ -335,15 +338,9 @@ export class Numbers {
   #describe(dialled: string, reading: Reading): DialledNumber {
     const { kind, e164, country, notes } = reading;
     const international = this.#isAbroad(reading);
-    const { risk, reasons } = riskOf({
-      kind,
-      e164,
-      country,
-      international,
-      dearShortCode: false,
-      unallocated: reading.unallocated,
-      oddlyDialled: reading.odd,
-    });
+    const { country: home, risks = null } = this.#site;
+    const facts = { kind, e164, country, international, dearShortCode: false, home };
+    const { risk, reasons } = riskOf({ ...facts, unallocated: reading.unallocated, oddlyDialled: reading.odd }, risks);
     return {
       dialled,
       kind,
@@ -360,7 +357,7 @@ export class Numbers {
 
   /** Numbers that lead nowhere outside, or to a service of the network. */
   #inside(dialled: string, kind: NumberKind, dearShortCode = false): DialledNumber {
-    const facts = { kind, e164: null, country: null, international: false, dearShortCode };
+    const facts = { kind, e164: null, country: null, international: false, dearShortCode, home: null };
     const { risk, reasons } = riskOf({ ...facts, unallocated: false, oddlyDialled: false });
     return {
       dialled,

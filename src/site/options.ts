@@ -6,7 +6,7 @@ import { COUNTRIES } from './numbering-plan.ts';
 import type { Parsed } from '../parsed.ts';
 
 /**
- * The sections of the settings that say what this site is: [site] [dialing] [hours] [accounts] [groups] [network] [tariff].
+ * The sections of the settings that say what this site is: [site] [dialing] [hours] [accounts] [groups] [network] [numbers] [tariff].
  * What one field can get wrong is told here; what takes more than one field, or a file, by `createSite`.
  */
 
@@ -166,6 +166,15 @@ export const networkOptions = z.strictObject({
   never_block: z.array(block).default([]).describe('further addresses or CIDR blocks that are never blocked'),
 });
 
+export const numbersOptions = z.strictObject({
+  risk_file: z
+    .string()
+    .default('')
+    .describe(
+      'CSV of ranges and what you hold against them, relative to the settings file, before the shipped table: E.164 digits without +, score 0-100[,why]; "" for none',
+    ),
+});
+
 export const tariffOptions = z.strictObject({
   file: z
     .string()
@@ -183,6 +192,7 @@ export const siteSettings = {
   accounts: accountsOptions.prefault({}),
   groups: groupsOptions.prefault({}),
   network: networkOptions.prefault({}),
+  numbers: numbersOptions.prefault({}),
   tariff: tariffOptions.prefault({}),
 };
 

@@ -15,6 +15,16 @@ export interface Site {
   readonly accounts: Accounts;
   /** Estimated price of a call by the tariff file, in the site's currency; null: no tariff or no price known. */
   price(number: DialledNumber, seconds: number): number | null;
+  /** What a minute costs by the tariff file, else by our own estimate in EUR (price-estimates.ts); never null, 0 for what costs nothing. */
+  rate(number: DialledNumber): PriceRate;
+}
+
+export interface PriceRate {
+  /** currency units per minute */
+  readonly perMinute: number;
+  /** currency units per answered call */
+  readonly connection: number;
+  readonly by: 'tariff' | 'estimate';
 }
 
 export interface Hours {

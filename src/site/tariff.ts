@@ -1,16 +1,20 @@
 import type { ConfigProblem } from '../errors.ts';
+import { csvProblems, fieldsOf } from './csv.ts';
 import { DigitTrie } from './digit-trie.ts';
 
-interface Rate {
-  /** currency units per minute */
+/** What a call costs, in currency units. */
+export interface Rate {
   readonly perMinute: number;
-  /** currency units per answered call */
+  /** per answered call */
   readonly connection: number;
 }
 
 const AMOUNT = /^\d{1,9}(?:\.\d{1,9})?$/;
-/** Problems told of one file; a wrong file has as many as lines. */
-const PROBLEMS_TOLD = 20;
+const HELP = 'one prefix a line: digits without +, rate per minute[,connection fee], as in 371,0.25,0.05';
+
+/** Price of a call of so many seconds, billed by the second; one that was not answered costs nothing. */
+export const priceOf = ({ perMinute, connection }: Rate, seconds: number): number =>
+  seconds <= 0 ? 0 : connection + (perMinute * seconds) / 60;
 
 /** Prices by destination. */
 export class Tariff {
@@ -25,11 +29,15 @@ export class Tariff {
     return this.#rates.add(prefix, { perMinute, connection });
   }
 
-  /** Price of a call to E.164 digits by the longest listed prefix, billed by the second; null: no prefix is listed. */
+  /** By the longest listed prefix of E.164 digits; null: no prefix is listed. */
+  rate(e164: string): Rate | null {
+    return this.#rates.longest(e164)?.value ?? null;
+  }
+
+  /** Price of a call to E.164 digits, billed by the second; null: no prefix is listed. */
   price(e164: string, seconds: number): number | null {
-    const rate = this.#rates.longest(e164)?.value;
-    if (rate === undefined) return null;
-    return seconds <= 0 ? 0 : rate.connection + (rate.perMinute * seconds) / 60;
+    const rate = this.rate(e164);
+    return rate === null ? null : priceOf(rate, seconds);
   }
 }
 
@@ -39,26 +47,11 @@ export class Tariff {
  */
 export function parseTariff(text: string): { readonly tariff: Tariff; readonly problems: readonly ConfigProblem[] } {
   const tariff = new Tariff();
-  const problems: ConfigProblem[] = [];
-  let bad = 0;
-  const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
-  for (const [index, line] of lines.entries()) {
-    const problem = line.trim() === '' || line.startsWith('#') ? null : addLine(tariff, line);
-    if (problem === null) continue;
-    bad++;
-    if (bad <= PROBLEMS_TOLD)
-      problems.push({
-        path: 'tariff.file',
-        message: `line ${index + 1}: ${problem}`,
-        help: 'one prefix a line: digits without +, rate per minute[,connection fee], as in 371,0.25,0.05',
-      });
-  }
-  if (bad > PROBLEMS_TOLD) problems.push({ path: 'tariff.file', message: `${bad - PROBLEMS_TOLD} more bad lines` });
-  return { tariff, problems };
+  return { tariff, problems: csvProblems(text, 'tariff.file', HELP, (line) => addLine(tariff, line)) };
 }
 
 function addLine(tariff: Tariff, line: string): string | null {
-  const fields = line.split(',').map((field) => field.trim().replace(/^"(.*)"$/, '$1'));
+  const fields = fieldsOf(line);
   const [prefix = '', perMinute = '', connection = '0'] = fields;
   if (fields.length < 2 || fields.length > 3)
     return `${fields.length} field${fields.length === 1 ? '' : 's'}, not 2 or 3`;

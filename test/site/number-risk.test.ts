@@ -76,6 +76,7 @@ describe('the risk of a number', () => {
     dearShortCode: false,
     unallocated: false,
     oddlyDialled: false,
+    home: null,
   };
   it('an odd way of dialling adds to it, an unallocated range more', () => {
     const plain = riskOf(facts).risk;
