@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { jsonLines, ringfence } from '../support/cli.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -10,7 +11,12 @@ interface Told {
   parameters: { name: string; value: unknown; default: unknown; help: string }[];
 }
 
-const NAMES = ['brute-force', 'out-of-hours-calls', 'registration-hijack', 'scan', 'unregistered-caller'];
+/** A detector is a file with a default export. */
+const detect = join(import.meta.dirname, '../../src/detect');
+const NAMES = readdirSync(detect)
+  .filter((file) => readFileSync(join(detect, file), 'utf8').includes('\nexport default '))
+  .map((file) => file.replace('.ts', ''))
+  .sort();
 
 describe('ringfence detectors', function () {
   this.timeout(30_000);

@@ -72,6 +72,7 @@ describeWithData('SIP as Asterisk and Kamailio mirrored it', 'hep', () => {
       cnonce: 'sdmdiamo',
       qop: 'auth',
       algorithm: 'MD5',
+      opaque: '50d8cce43096988b',
       header: 'authorization',
     });
   });
@@ -84,6 +85,7 @@ describeWithData('SIP as Asterisk and Kamailio mirrored it', 'hep', () => {
       nonce: '1795288203/09d30038915c000dcd7c791b8aa83493',
       stale: false,
       algorithm: 'MD5',
+      opaque: '50d8cce43096988b',
     });
     const [accepted] = listData('hep/asterisk-22').filter((p) => p.includes('/03_'));
     const message = read(accepted ?? '');
