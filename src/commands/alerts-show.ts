@@ -1,14 +1,14 @@
 import type { Decision } from '../model.ts';
 import type { Store } from '../store/index.ts';
 import { iso } from '../time.ts';
-import { explain, type IncidentStory } from '../words/index.ts';
+import { explain, explanationOf, type IncidentStory, type TextOptions } from '../words/index.ts';
 import { incidentId, storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig, siteOf } from './site.ts';
 import { rulesOf, textOptions } from './text.ts';
 
 /** An incident with all that is known of it, for scripts: times as text. */
-export function storyAsJson(story: IncidentStory): unknown {
+export function storyAsJson(story: IncidentStory, { words, zone }: Pick<TextOptions, 'words' | 'zone'>): unknown {
   const { openedAt, updatedAt, acknowledgedAt, ...incident } = story.incident;
   return {
     ...incident,
@@ -26,6 +26,7 @@ export function storyAsJson(story: IncidentStory): unknown {
       until: until === null ? null : iso(until),
     })),
     acknowledgements: story.acknowledgements.map(({ at, ...rest }) => ({ ...rest, at: iso(at) })),
+    explanation: explanationOf(story, words, zone),
   };
 }
 
@@ -57,8 +58,9 @@ export default function show(args: readonly string[], options: GlobalOptions, ou
       aliases: store.aliases.of(id),
       rules: rulesOf(config.settings.detect),
     };
-    if (output.json) output.object(storyAsJson(story));
-    else output.result(explain(story, textOptions(siteOf(config), output)));
+    const text = textOptions(siteOf(config), output);
+    if (output.json) output.object(storyAsJson(story, text));
+    else output.result(explain(story, text));
     return EXIT.done;
   } finally {
     store.close();

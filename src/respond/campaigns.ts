@@ -7,7 +7,7 @@ import { isFirm } from './families.ts';
 /** So many accounts that do the same within the window are one story. */
 const JOINED = 3;
 const WINDOW = HOUR;
-/** accounts held of one campaign; later ones are joined by the campaign's own key */
+/** accounts counted of one campaign */
 const MEMBERS = 64;
 const MARKS = 4096;
 /** marks of one piece of evidence */
@@ -27,8 +27,8 @@ export interface CampaignsSnapshot {
 
 /**
  * Finds the attack that is spread over many extensions, each of which does little. Evidence about different accounts is
- * one story when three of them, within an hour, called the same block of ten thousand numbers, came from the same address
- * (grave evidence: the same /24), or were attacked gravely by the same program. Colleagues who call one partner late
+ * one story when three of them, within an hour, called the same block of ten thousand numbers, or one detector says the same
+ * of them and of one address (of grave evidence: one /24, or one program). Colleagues who call one partner late
  * become one story too, which is one page to read; it is no graver for that (but see `many-callers` in raising.ts).
  * What can be forged joins nobody.
  */
@@ -49,11 +49,13 @@ export class Campaigns {
         members = new SlidingDistinct(WINDOW, MEMBERS);
         this.#marks.set(mark, members);
       }
+      const before = members.count(e.at);
       const count = members.add(member, e.at);
       if (mark.startsWith('range:')) callers = Math.max(callers, count);
       if (count < JOINED) continue;
       keys.add(`campaign:${mark}`);
-      for (const other of members.values()) keys.add(other);
+      // later ones find the story by the campaign
+      if (before < JOINED) for (const other of members.values()) keys.add(other);
     }
     return { keys: [...keys], callers };
   }
@@ -88,14 +90,16 @@ const netOf = (source: string): string => {
 };
 
 function marksOf(e: Evidence, sources: readonly string[]): string[] {
-  const marks = [...rangesOf(e), ...sources.map((source) => `source:${sourceKey(source)}`)];
+  // an attack that is spread does the same to each: two from one network who do different things are two
+  const mine = (what: string, value: string): string => `${what}:${e.detector}:${value}`;
+  const marks = [...rangesOf(e), ...sources.map((source) => mine('source', sourceKey(source)))];
   if (severityRank(e.severity) < severityRank('high')) return [...new Set(marks)];
   const programs = [...texts(e.facts['userAgent']), ...texts(e.facts['userAgents'])].filter((name) => name !== '');
   return [
     ...new Set([
       ...marks,
-      ...sources.map((source) => `net:${netOf(source)}`),
-      ...programs.map((name) => `tool:${name}`),
+      ...sources.map((source) => mine('net', netOf(source))),
+      ...programs.map((name) => mine('tool', name)),
     ]),
   ];
 }

@@ -3,26 +3,26 @@ import { deterministicId } from './ids.ts';
 import type { RaisingRule } from './raising.ts';
 import { alertOf, type Story } from './story.ts';
 
-/** Accounts that this evidence shows to be in other hands; `raised`: rules that it made true. */
+/** Accounts that this evidence shows to be in other hands, or to cost money now; `raised`: rules that it made true. */
 function takenOver(e: Evidence, raised: readonly RaisingRule['name'][]): readonly string[] {
   const named = e.subject.type === 'account' ? [e.subject.value] : e.accounts.length === 1 ? e.accounts : [];
   const grave = severityRank(e.severity) >= severityRank('high');
   const taken =
     (e.detector === 'registration-hijack' && grave) ||
-    (e.detector === 'brute-force' && e.severity === 'critical') ||
     (e.detector === 'unregistered-caller' && grave && e.facts['authenticated'] === true) ||
-    raised.includes('breach');
+    raised.includes('breach') ||
+    e.severity === 'critical';
   return taken ? named : [];
 }
 
 /** Accounts remembered, and named beside the further one. */
 const HELD = 500;
 const NAMED = 20;
-/** Further accounts that get a line of their own each; after that the 20th, the 40th and so on. */
-const FURTHER = 10;
+/** Further accounts that get a line of their own each; after that the 10th, the 20th, the 40th and so on. */
+const FURTHER = 5;
 
 /**
- * Which account more this evidence shows to be taken over, if a line is to say so: an attack over many extensions stays one
+ * Which account more this evidence shows to be abused, if a line is to say so: an attack over many extensions stays one
  * incident, but whoever was told of the first must hear of the second. `rose`: a line is told anyhow.
  */
 export function furtherAccount(

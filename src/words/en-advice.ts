@@ -1,4 +1,6 @@
 import type { Evidence, Incident } from '../model.ts';
+import type { Broken } from './broken.ts';
+import { ownLines, raisedLines, ruleLines, type Lines } from './settings-lines.ts';
 import { shellWord, visible } from './visible.ts';
 import type { Advice } from './words.ts';
 
@@ -103,9 +105,30 @@ const SETTING: Readonly<Record<string, string>> = {
   scan: 'If it is your own monitoring, name its address under [network] local or never_block',
 };
 
-/** What to do if nobody meant harm. */
-export function legitimate(incident: Incident, evidence: readonly Evidence[], account: string): Advice[] {
+const withLines = (text: string, settings: Lines): Advice => (settings === null ? { text } : { text, settings });
+
+/** What to do if nobody meant harm: for a while by a command, for good by the settings. */
+export function legitimate(
+  incident: Incident,
+  evidence: readonly Evidence[],
+  account: string,
+  broken: readonly Broken[] = [],
+): Advice[] {
   const detectors = [...new Set([incident.detector, ...evidence.map((e) => e.detector)])];
+  const story = { incident, evidence, account };
+  const own = detectors.flatMap((detector) => {
+    const text = SETTING[detector];
+    return text === undefined ? [] : [withLines(text, ownLines(detector, story))];
+  });
+  const raised = broken.flatMap((each) => {
+    const settings = raisedLines(each);
+    return settings === null
+      ? []
+      : [{ text: `Or let ${visible(each.detector, 64)} bear more, which holds for everybody`, settings }];
+  });
+  const rule = account === '' ? null : ruleLines(detectors, account);
+  const toldOnly: Advice[] =
+    rule === null ? [] : [{ text: 'Or be told of it and have nothing done about it', settings: rule }];
   return [
     ...(account === ''
       ? []
@@ -117,7 +140,9 @@ export function legitimate(incident: Incident, evidence: readonly Evidence[], ac
             ' --for 7d',
           ),
         ]),
-    ...detectors.flatMap((detector) => (SETTING[detector] === undefined ? [] : [{ text: SETTING[detector] }])),
+    ...own,
+    ...raised,
+    ...toldOnly,
     advise('Acknowledge the incident', 'ringfence alerts ack', incident.id),
   ];
 }

@@ -2,6 +2,7 @@ import type { Action, Decision, DecisionState, Fact, Incident, Millis, Subject }
 import type { DialledNumber, NumberKind } from '../site/site.ts';
 import { formatDuration, type WallTime, type Zone } from '../time.ts';
 import * as advice from './en-advice.ts';
+import { inShort } from './en-short.ts';
 import { failure } from './en-failure.ts';
 import { response } from './en-response.ts';
 import { shellWord, visible } from './visible.ts';
@@ -118,6 +119,8 @@ const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 
 const FACT_NAMES: Readonly<Record<string, string>> = {
   closedSince: 'closed since',
+  since: 'it began',
+  firstCall: 'first call',
   aor: 'address of record',
   talkSeconds: 'seconds of talk',
   sameDevice: 'same phone',
@@ -131,7 +134,7 @@ const FACT_NAMES: Readonly<Record<string, string>> = {
   totalAccounts: 'accounts in all, at least',
   evidence: 'pieces of evidence',
   accountsInvolved: 'accounts in this story',
-  furtherAccount: 'one account more, taken over',
+  furtherAccount: 'one account more',
 };
 
 const spaced = (name: string): string =>
@@ -163,6 +166,7 @@ const accountOf = (incident: Incident): string =>
 export const en: Words = {
   language: 'en',
   headings: {
+    short: 'In short',
     seen: 'What was seen',
     rules: 'Which rule, which threshold',
     done: 'What was done',
@@ -178,6 +182,7 @@ export const en: Words = {
     accounts: 'accounts',
     sources: 'addresses',
     calls: 'calls',
+    numbers: 'numbers',
     acknowledged: 'seen by',
     id: 'ID',
     when: 'SINCE',
@@ -188,6 +193,8 @@ export const en: Words = {
     onlyObserved: 'ringfence observes here and did nothing. In enforce mode it would do what says "would".',
     nothingToUndo: 'There is nothing to undo.',
     nobody: 'nobody yet',
+    decided: 'decision',
+    looked: 'seen by',
   },
   severity: (severity) => severity,
   subject,
@@ -235,7 +242,11 @@ export const en: Words = {
     };
   },
   now: (incident, evidence) => advice.now(incident, evidence, accountOf(incident)),
-  legitimate: (incident, evidence) => advice.legitimate(incident, evidence, accountOf(incident)),
+  legitimate: (incident, evidence, broken) => advice.legitimate(incident, evidence, accountOf(incident), broken),
+  inShort: (incident, evidence, decisions) => inShort(incident, evidence, decisions, money),
+  measured: (seen) => `seen: ${visible(seen, 40)}`,
+  met: (rule) => `what it met: ${visible(rule, 200)}`,
+  alike: (count) => `and the same for ${count} more`,
   more,
   response,
   acknowledgedBy: (who, at, note, zone) =>

@@ -1,14 +1,10 @@
 import type { Decision, Evidence, Incident, Millis } from '../model.ts';
+import { brokenBy, type Broken, type RuleText } from './broken.ts';
 import { plain, wrap } from './layout.ts';
 import type { TextOptions } from './list.ts';
+import { timelineOf, type Entry } from './timeline.ts';
 import { visible } from './visible.ts';
 import type { Advice, Words } from './words.ts';
-
-/** What a detector is and how it is set, for people; made from its definition by the caller. */
-export interface RuleText {
-  readonly summary: string;
-  readonly settings: readonly { readonly name: string; readonly value: string; readonly help: string }[];
-}
 
 /** Everything known of one incident. */
 export interface IncidentStory {
@@ -30,7 +26,7 @@ export interface ShowOptions extends TextOptions {
 }
 
 const DECISIONS_SHOWN = 20;
-const EVIDENCE_SHOWN = 100;
+const ENTRIES_SHOWN = 120;
 const LABEL = 11;
 
 /** `alerts show`: what was seen, by which rule and threshold, what was done, how to undo it, what to do now. */
@@ -38,20 +34,25 @@ export function explain(story: IncidentStory, options: ShowOptions): string {
   const { words, paint = plain } = options;
   const { incident } = story;
   const { headings } = words;
+  const broken = brokenBy(story.evidence, story.rules);
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', paint.bold(title), ...lines];
   const severity = paint.severity(incident.severity, words.severity(incident.severity).toUpperCase());
   const summary = wrap(visible(incident.summary), widthOf(options) - 10);
   return [
     `${severity}  ${summary.map((line) => paint.bold(line)).join(`\n${' '.repeat(10)}`)}`,
+    ...section(
+      headings.short,
+      indented(words.inShort(incident, story.evidence, story.decisions).join(' '), 2, options),
+    ),
     '',
     ...overview(story, options),
-    ...section(headings.seen, timeline(story.evidence, options)),
-    ...section(headings.rules, rules(story, options)),
+    ...section(headings.seen, timeline(story, options)),
+    ...section(headings.rules, rules(broken, options)),
     ...section(headings.done, decisions(story, options)),
     ...section(headings.undo, undo(story.decisions, options)),
     ...section(headings.now, steps(words.now(incident, story.evidence), options)),
-    ...section(headings.legitimate, steps(words.legitimate(incident, story.evidence), options)),
+    ...section(headings.legitimate, steps(words.legitimate(incident, story.evidence, broken), options)),
   ].join('\n');
 }
 
@@ -67,7 +68,7 @@ function some(values: readonly string[], words: Words, most = 10): string {
   return shown.join(', ');
 }
 
-function overview({ incident, acknowledgements, aliases }: IncidentStory, options: ShowOptions): string[] {
+function overview({ incident, evidence, acknowledgements, aliases }: IncidentStory, options: ShowOptions): string[] {
   const { words, zone } = options;
   const { headings } = words;
   const last = acknowledgements.at(-1);
@@ -89,6 +90,7 @@ function overview({ incident, acknowledgements, aliases }: IncidentStory, option
     [headings.accounts, some(incident.accounts, words)],
     [headings.sources, some(incident.sources, words)],
     [headings.calls, some(incident.calls, words)],
+    [headings.numbers, some(numbersOf(evidence), words)],
     [headings.acknowledged, acknowledged],
   ];
   return rows
@@ -96,37 +98,90 @@ function overview({ incident, acknowledgements, aliases }: IncidentStory, option
     .flatMap(([label, text]) => indented(text, LABEL + 3, options, `  ${label.padEnd(LABEL)} `));
 }
 
-/** Evidence by time, a heading per day, each with its facts. */
-function timeline(evidence: readonly Evidence[], options: ShowOptions): string[] {
-  const { words, zone, paint = plain } = options;
+/** Numbers that evidence names, each once, as E.164 where it is that. */
+function numbersOf(evidence: readonly Evidence[]): string[] {
+  const named = evidence.flatMap(({ facts, subject }): readonly string[] => [
+    ...(subject.type === 'number' ? [subject.value] : []),
+    ...(Array.isArray(facts['numbers']) ? (facts['numbers'] as readonly string[]) : []),
+  ]);
+  return [...new Set(named.map((number) => (/^[1-9]\d{6,14}$/.test(number) ? `+${number}` : number)))];
+}
+
+/** Columns before the words of a line of the timeline: time of day and severity. */
+const MARGIN = 22;
+
+/** What happened by time, a heading per day; evidence each with its facts. */
+function timeline(story: IncidentStory, options: ShowOptions): string[] {
+  const { words, zone } = options;
   const lines: string[] = [];
   let day = '';
-  const ordered = [...evidence].sort((a, b) => a.at - b.at);
-  for (const e of ordered.slice(0, EVIDENCE_SHOWN)) {
-    const today = words.day(e.at, zone);
+  const { entries, left } = timelineOf(story, ENTRIES_SHOWN);
+  // a detector's later words about the same subject are its earlier ones with newer numbers: the last tells them
+  const voice = (e: Evidence): string => `${e.detector} ${e.severity} ${e.subject.type} ${e.subject.value}`;
+  const last = new Set(
+    new Map(entries.flatMap((x) => (x.kind === 'seen' ? [[voice(x.evidence), x.evidence]] : []))).values(),
+  );
+  for (const [index, entry] of entries.entries()) {
+    if (left > 0 && index === Math.ceil(ENTRIES_SHOWN / 2)) lines.push(`  ${words.more(left)}`);
+    const today = words.day(entry.at, zone);
     if (today !== day) lines.push(`  ${today}`);
     day = today;
-    const severity = words.severity(e.severity).padEnd(8);
-    const [first = '', ...rest] = wrap(visible(e.summary), widthOf(options) - 22);
-    lines.push(`  ${words.clock(e.at, zone)}  ${paint.severity(e.severity, severity)}  ${first}`);
-    lines.push(...rest.map((line) => ' '.repeat(22) + line));
-    const facts = Object.entries(e.facts).map(([name, value]) => words.fact(name, value, zone).join(': '));
-    if (facts.length > 0) lines.push(...indented(facts.join('; '), 22, options).map((line) => paint.dim(line)));
+    lines.push(...entryLines(entry, last, options));
   }
-  if (ordered.length > EVIDENCE_SHOWN) lines.push(`  ${words.more(ordered.length - EVIDENCE_SHOWN)}`);
   return lines;
 }
 
-function rules({ evidence, rules: known }: IncidentStory, options: ShowOptions): string[] {
-  const detectors = [...new Set(evidence.map((e) => e.detector))];
-  return detectors.flatMap((detector) => {
-    const rule = known.get(detector);
-    if (rule === undefined) return [`  ${visible(detector, 64)}`];
+/** One entry: its time, what kind it is, and what it says. */
+function entryLines(entry: Entry, withFacts: ReadonlySet<Evidence>, options: ShowOptions): string[] {
+  const { words, zone, paint = plain } = options;
+  const clock = words.clock(entry.at, zone);
+  const line = (mark: string, text: string): string[] =>
+    indented(text, MARGIN, options, `  ${clock}  ${mark}  `.padEnd(MARGIN));
+  switch (entry.kind) {
+    case 'seen': {
+      const { evidence: e } = entry;
+      const severity = words.severity(e.severity).padEnd(8);
+      const [first = '', ...rest] = wrap(visible(e.summary), widthOf(options) - MARGIN);
+      const told = withFacts.has(e) ? Object.entries(e.facts) : [];
+      const facts = told.map(([name, value]) => words.fact(name, value, zone).join(': '));
+      return [
+        `  ${clock}  ${paint.severity(e.severity, severity)}  ${first}`,
+        ...rest.map((text) => ' '.repeat(MARGIN) + text),
+        ...(facts.length === 0 ? [] : indented(facts.join('; '), MARGIN, options).map((text) => paint.dim(text))),
+      ];
+    }
+    case 'moment':
+      return line(' '.repeat(8), words.fact(entry.fact, null, zone)[0]).map((text) => paint.dim(text));
+    case 'decided': {
+      const [first] = entry.decisions;
+      if (first === undefined) return [];
+      const others = entry.decisions.length === 1 ? '' : `, ${words.alike(entry.decisions.length - 1)}`;
+      return line(words.headings.decided.padEnd(8).slice(0, 8), `${words.decision(first, zone)}${others}`);
+    }
+    case 'acknowledged':
+      return line(
+        words.headings.looked.padEnd(8).slice(0, 8),
+        words.acknowledgedBy(entry.who, entry.at, entry.note, zone),
+      );
+  }
+}
+
+/** What each detector measured, beside its settings: those that were met first. */
+function rules(broken: readonly Broken[], options: ShowOptions): string[] {
+  const { words, zone, paint = plain } = options;
+  return broken.flatMap(({ detector, summary, rules: said, usual, settings }) => {
+    // those that say nothing about this are left to `ringfence detectors`
+    const measured = settings.filter((s) => s.seen !== null);
+    const sorted = (measured.length > 0 ? measured : [...settings]).sort((a, b) => Number(b.met) - Number(a.met));
     return [
-      ...indented(`${visible(detector, 64)}: ${visible(rule.summary)}`, 4, options, '  '),
-      ...rule.settings.flatMap((s) =>
-        indented(`${visible(s.name, 64)} = ${visible(s.value, 80)}: ${visible(s.help)}`, 6, options, '    '),
-      ),
+      ...indented(`${visible(detector, 64)}${summary === '' ? '' : `: ${visible(summary)}`}`, 4, options, '  '),
+      ...said.flatMap((rule) => indented(words.met(rule), 6, options, '    ')),
+      ...usual.flatMap(([name, value]) => indented(words.fact(name, value, zone).join(': '), 6, options, '    ')),
+      ...sorted.flatMap((s) => {
+        const seen = s.seen === null ? '' : ` (${words.measured(s.seen)})`;
+        const text = `${visible(s.setting, 64)} = ${visible(s.value, 80)}${seen}: ${visible(s.help)}`;
+        return indented(text, 6, options, '    ').map((line) => (s.met ? line : paint.dim(line)));
+      }),
     ];
   });
 }
@@ -156,12 +211,13 @@ function undo(all: readonly Decision[], options: ShowOptions): string[] {
 
 function steps(advice: readonly Advice[], options: ShowOptions): string[] {
   const { paint = plain, commands } = options;
-  return advice.flatMap(({ text, command }, i) => {
+  return advice.flatMap(({ text, command, settings = [] }, i) => {
     const lines = indented(text, 5, options, `  ${String(i + 1)}. `);
     const verb = command?.split(' ')[1];
     // A command is one line, however wide, so that it can be copied.
     if (command !== undefined && (commands === undefined || commands.has(verb ?? '')))
       lines.push(`     ${paint.bold(command)}`);
-    return lines;
+    // lines of the settings file, as they are pasted
+    return [...lines, ...settings.map((line) => `       ${paint.bold(line)}`)];
   });
 }

@@ -1,11 +1,14 @@
 import type { Action, Decision, Evidence, Fact, Incident, Loss, Millis, Severity, Subject } from '../model.ts';
 import type { DialledNumber } from '../site/site.ts';
 import type { Zone } from '../time.ts';
+import type { Broken } from './broken.ts';
 
 /** A piece of advice; `command` is one line to copy, whose first word after `ringfence` names the command. */
 export interface Advice {
   readonly text: string;
   readonly command?: string;
+  /** lines of the settings file to paste (TOML) */
+  readonly settings?: readonly string[];
 }
 
 /** When a rule of the policy applies; null: whatever it is. */
@@ -61,6 +64,7 @@ export interface Words {
   readonly language: string;
   readonly headings: Readonly<
     Record<
+      | 'short'
       | 'seen'
       | 'rules'
       | 'done'
@@ -76,6 +80,7 @@ export interface Words {
       | 'accounts'
       | 'sources'
       | 'calls'
+      | 'numbers'
       | 'acknowledged'
       | 'id'
       | 'when'
@@ -85,7 +90,9 @@ export interface Words {
       | 'nothingDone'
       | 'onlyObserved'
       | 'nothingToUndo'
-      | 'nobody',
+      | 'nobody'
+      | 'decided'
+      | 'looked',
       string
     >
   >;
@@ -116,8 +123,16 @@ export interface Words {
   undo(decision: Decision): Advice | null;
   /** what somebody should do about the incident, first things first */
   now(incident: Incident, evidence: readonly Evidence[]): Advice[];
-  /** what to do if nobody meant harm, so that it is not told again */
-  legitimate(incident: Incident, evidence: readonly Evidence[]): Advice[];
+  /** what to do if nobody meant harm, so that it is not told again; `broken`: thresholds that were met (broken.ts) */
+  legitimate(incident: Incident, evidence: readonly Evidence[], broken?: readonly Broken[]): Advice[];
+  /** the whole story in a few plain sentences */
+  inShort(incident: Incident, evidence: readonly Evidence[], decisions: readonly Decision[]): string[];
+  /** beside a setting: what was measured */
+  measured(seen: string): string;
+  /** a threshold in a detector's own words that was met */
+  met(rule: string): string;
+  /** several decisions of one action at one time, the first of which is told */
+  alike(count: number): string;
   /** `and 12 more` */
   more(count: number): string;
   /** `by Ada, …: note` */

@@ -318,6 +318,15 @@ describe('incidents: an attack over many extensions', () => {
       'aaa',
     ],
     [
+      'three from one /24 to whom different things are done',
+      [
+        hijack('1', 0, '198.18.0.1'),
+        see('brute-force', 'critical', '2', ['198.18.0.2'], 1),
+        see('unregistered-caller', 'critical', '3', ['198.18.0.3'], 2),
+      ],
+      'abc',
+    ],
+    [
       'three odd phones of one /24',
       [
         hijack('1', 0, '198.18.0.1', 'medium'),
@@ -388,11 +397,28 @@ describe('incidents: an attack over many extensions', () => {
     assert.match(alerts[2]!.summary, /registration-hijack of 2/);
   });
 
+  it('who joins a story that is critical already is told of, once, when it becomes critical for him too', () => {
+    const both = { callKeys: ['c'] };
+    const { alerts } = told([
+      see('out-of-hours-calls', 'critical', '1', [], 0, both),
+      see('out-of-hours-calls', 'medium', '2', [], 1, both),
+      see('unregistered-caller', 'critical', '2', [], 2),
+      see('out-of-hours-calls', 'critical', '2', [], 3),
+    ]);
+    assert.deepEqual(
+      alerts.map((a) => [a.detector, a.subject.value]),
+      [
+        ['out-of-hours-calls', '1'],
+        ['unregistered-caller', '2'],
+      ],
+    );
+  });
+
   it('a hundred accounts taken over are no hundred lines', () => {
     const { alerts, open } = told(Array.from({ length: 101 }, (_, i) => hijack(`${i}`, i)));
     assert.equal(open.length, 1);
-    // the first; ten more; the 20th, 40th and 80th
-    assert.equal(alerts.length, 1 + 10 + 3);
+    // the first; five more; the 10th, 20th, 40th and 80th
+    assert.equal(alerts.length, 1 + 5 + 4);
   });
 
   it('who was told of is not told of again after a restart', () => {
