@@ -68,6 +68,23 @@ interface Happened {
   readonly feed: Feed;
 }
 
+/**
+ * What of a session description (RFC 8866) tells sessions and keys apart; a key itself is never told. Texts are '' where a part
+ * is missing or is not printable.
+ */
+export interface SessionFacts {
+  /** `o=`: username and session id in one text, the same in every version of one session of one address */
+  readonly origin: string;
+  /** `o=`: session version */
+  readonly version: string;
+  /** `o=`: address or name of the host that made it, as it says */
+  readonly originAddress: string;
+  /** the first `c=`: where media is to be sent, as it says */
+  readonly connection: string;
+  /** of each `a=crypto` inline key (RFC 4568 section 9.2) the first 16 bytes of its SHA-256, in hex; 8 at the most */
+  readonly keys: readonly string[];
+}
+
 /** Signalling facts of one SIP request, as far as judging needs them. Users are percent-decoded. */
 export interface RequestFacts {
   readonly method: string;
@@ -77,13 +94,21 @@ export interface RequestFacts {
   readonly branch: string;
   /** topmost Via sent-by host as the sender claims it */
   readonly sentBy: string;
+  /** sent-by hosts of the Vias below it, nearest first, 8 at the most: whom it came through, as the senders claim */
+  readonly viaHosts: readonly string[];
   readonly fromUser: string;
+  /** host of the From header, lower case */
+  readonly fromHost: string;
   readonly fromTag: string;
   readonly toUser: string;
   /** host of the To header, lower case */
   readonly toHost: string;
   /** user part of the request URI, '' if none */
   readonly requestUser: string;
+  /** host of the first Contact, lower case, '' if none: where the sender wants to be reached */
+  readonly contactHost: string;
+  /** session description of an INVITE, null without one */
+  readonly session: SessionFacts | null;
   /** packet source, canonical address text */
   readonly source: string;
   readonly sourcePort: number;
@@ -116,6 +141,95 @@ export interface RequestAnswered extends Happened {
   readonly trunk: string | null;
   /** SIP status code 200-699 */
   readonly status: number;
+  /** milliseconds from the request to this answer, by the clock of whoever mirrored them */
+  readonly tookMs: number;
+  /** milliseconds from an INVITE to the first of 180-199, null if it did not ring */
+  readonly ringMs: number | null;
+  /** how often the request was sent again because nobody answered (RFC 3261 section 17.1) */
+  readonly retransmissions: number;
+  /** session description of the 2xx to an INVITE, null without one */
+  readonly session: SessionFacts | null;
+}
+
+/**
+ * The same request (Call-ID, CSeq, method, branch and credentials) came again, in a way that no retransmission comes: from
+ * another address, or more often than timers allow (16 times, 32, 64 …; RFC 3261 section 17.1 comes to eleven).
+ */
+export interface RequestRepeated extends Happened {
+  readonly kind: 'request.repeated';
+  readonly method: string;
+  readonly callId: string;
+  readonly cseq: number;
+  readonly branch: string;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly transport: Transport;
+  readonly trunk: string | null;
+  /** where it came from first */
+  readonly firstSource: string;
+  /** times that it came again, from anywhere */
+  readonly repeats: number;
+  readonly offersCredentials: boolean;
+}
+
+/** A request that reached the PBX with an address of its own as the source, over UDP, from a port that nothing of it was seen at. */
+export interface RequestOwnAddress extends Happened {
+  readonly kind: 'request.own-address';
+  readonly request: RequestFacts;
+}
+
+/** A request within a dialog (BYE, CANCEL, re-INVITE, UPDATE, REFER) that somebody sent to the PBX. */
+export interface DialogRequest extends Happened {
+  readonly kind: 'dialog.request';
+  readonly method: string;
+  readonly callId: string;
+  /** ringfence's key of the call, null: none known by this Call-ID */
+  readonly call: string | null;
+  /** who placed that call */
+  readonly account: string | null;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly transport: Transport;
+  readonly trunk: string | null;
+  readonly userAgent: string;
+  /** does it come from whom the dialog is with (by source, Contact, Record-Route, trunk)? null: the dialog is not known */
+  readonly inDialogSource: boolean | null;
+  /** does it name the tags of the dialog? null: the dialog, or its tags, are not known */
+  readonly tagsMatch: boolean | null;
+  /** addresses the dialog is with, 8 at the most */
+  readonly expected: readonly string[];
+  readonly session: SessionFacts | null;
+}
+
+/**
+ * An answer to a request of the PBX's own: the first that rings and the final one of each, and every answer that nobody
+ * had asked for at that address.
+ */
+export interface AnswerReceived extends Happened {
+  readonly kind: 'answer.received';
+  /** SIP status code 180-699 */
+  readonly status: number;
+  /** what was asked */
+  readonly method: string;
+  readonly callId: string;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly transport: Transport;
+  /** address that the PBX had sent this request to; null: no such request was seen */
+  readonly asked: string | null;
+  /** has the PBX ever sent this source a request? */
+  readonly peer: boolean;
+  /** trunk of the address that was asked, or else of the source */
+  readonly trunk: string | null;
+  /** Server or User-Agent of the answer, '' if none */
+  readonly userAgent: string;
+  /** host of its first Contact, '' if none: where a 3xx leads, and where requests of the dialog go from then on */
+  readonly contactHost: string;
+  /** milliseconds from the request; null: nobody asked */
+  readonly tookMs: number | null;
+  /** how often the PBX sent the request again */
+  readonly retransmissions: number;
+  readonly session: SessionFacts | null;
 }
 
 /** One binding of an address-of-record (RFC 3261 section 10). */
@@ -258,6 +372,21 @@ export interface CallEnded extends Happened, CallFacts {
 }
 
 /**
+ * The PBX sends a call on by a trunk, to another number than was dialled: an extension is forwarded, or somebody dials
+ * through (DISA, voicemail, an IVR). Also every call from a trunk that leaves by a trunk. AMI alone tells it.
+ */
+export interface CallOnward extends Happened, CallFacts {
+  readonly kind: 'call.onward';
+  /** key of this leg: one call may be sent on to several numbers */
+  readonly leg: string;
+  /** number dialled on the trunk */
+  readonly to: string;
+  /** the trunk's endpoint */
+  readonly via: string;
+  readonly state: 'dialled' | 'answered' | 'ended';
+}
+
+/**
  * The dialplan guard refused a call: an entry of ringfence stands in its way. Told by AMI alone; an address that PJSIP's
  * own ACL refuses is not told.
  */
@@ -315,6 +444,10 @@ export interface Tick extends Happened {
 export type Event =
   | RequestSeen
   | RequestAnswered
+  | RequestRepeated
+  | RequestOwnAddress
+  | DialogRequest
+  | AnswerReceived
   | RegisterAccepted
   | RegisterRemoved
   | AuthFailed
@@ -323,6 +456,7 @@ export type Event =
   | CallUpdated
   | CallAnswered
   | CallEnded
+  | CallOnward
   | CallRefused
   | PinTried
   | CallRecorded

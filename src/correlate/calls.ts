@@ -67,6 +67,8 @@ export class Calls {
   readonly #byCallId = new BoundedMap<Call>(MAX_CALLS);
   readonly #byUniqueid = new BoundedMap<Call>(MAX_CALLS);
   readonly #byNumber = new BoundedMap<Call[]>(MAX_CALLS);
+  /** last digits of a number to which a call was sent on -> when; its leg by the trunk is nobody's own call */
+  readonly #onward = new BoundedMap<Millis>(MAX_ALIKE);
   /** Call-ID -> further channels that carry it, for one who gives several calls one Call-ID */
   readonly #alike = new BoundedMap<Call[]>(MAX_ALIKE);
   /** calls that are up, by key -> when their last sign of life was seen; longest silent first */
@@ -284,10 +286,16 @@ export class Calls {
     );
   }
 
+  /** A call is sent on to this number. */
+  sentOn(number: string): void {
+    this.#onward.set(numberTail(number), this.#context.clock.now);
+  }
+
   /** The PBX's own INVITE towards a trunk: is it the second leg of a call that we know? */
   isSecondLeg(dialled: string, at: Millis): boolean {
-    const same = this.#byNumber.get(numberTail(dialled));
-    return same?.some((call) => Math.abs(at - call.startedAt) <= SAME_CALL) ?? false;
+    const tail = numberTail(dialled);
+    if (Math.abs(at - (this.#onward.get(tail) ?? -Infinity)) <= SAME_CALL) return true;
+    return this.#byNumber.get(tail)?.some((call) => Math.abs(at - call.startedAt) <= SAME_CALL) ?? false;
   }
 
   /** The call that a record describes: by uniqueid or linkedid, else by account, number and start. */
@@ -320,7 +328,8 @@ export class Calls {
 
   restore(snapshot: unknown): void {
     this.#running.clear();
-    for (const map of [this.#byKey, this.#byCallId, this.#byUniqueid, this.#byNumber, this.#alike]) map.clear();
+    for (const map of [this.#byKey, this.#byCallId, this.#byUniqueid, this.#byNumber, this.#alike, this.#onward])
+      map.clear();
     for (const [key, stored] of snapshot as [string, Call][]) {
       const call = { ...stored };
       this.#byKey.set(key, call);

@@ -189,6 +189,7 @@ export class Correlator {
       servers: this.#servers.snapshot(),
       registrations: this.#registrations.snapshot(),
       calls: this.#calls.snapshot(),
+      dialogs: this.#signalling.snapshot(),
     };
   }
 
@@ -200,6 +201,7 @@ export class Correlator {
       servers: string[];
       registrations: unknown;
       calls: unknown;
+      dialogs?: unknown;
     };
     this.#clock.restore(s.now);
     this.#startedAt = s.startedAt;
@@ -207,6 +209,7 @@ export class Correlator {
     this.#servers.restore(s.servers);
     this.#registrations.restore(s.registrations);
     this.#calls.restore(s.calls);
+    this.#signalling.restore(s.dialogs);
   }
 }
 

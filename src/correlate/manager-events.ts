@@ -5,6 +5,7 @@ import type { Authentication } from './authentication.ts';
 import { SAME_CALL, type Call, type Calls, type FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import { channelCallId, guardSource, pinResult } from './guard-events.ts';
+import { Onward } from './onward.ts';
 import type { Acceptance, Registrations } from './registrations.ts';
 import type { Signalling } from './signalling.ts';
 import type { StandingChannel } from './standing.ts';
@@ -47,6 +48,7 @@ export class ManagerEvents {
   readonly #calls: Calls;
   readonly #authentication: Authentication;
   readonly #signalling: Signalling;
+  readonly #onward: Onward;
   /** account -> its latest authenticated request */
   readonly #authenticated = new BoundedMap<Authenticated>(MAX_ACCOUNTS);
   /** Call-ID -> name that the PBX does not know; the challenge that follows names it "<unknown>" */
@@ -65,10 +67,11 @@ export class ManagerEvents {
     this.#calls = parts.calls;
     this.#authentication = parts.authentication;
     this.#signalling = parts.signalling;
+    this.#onward = new Onward(context, parts.calls);
   }
 
   get size(): number {
-    return this.#authenticated.size + this.#unknown.size;
+    return this.#authenticated.size + this.#unknown.size + this.#onward.size;
   }
 
   event(event: AmiMessage, seenAt: Millis): void {
@@ -92,7 +95,8 @@ export class ManagerEvents {
         if (event.get('ChannelState') === '6') this.#up(event, seenAt);
         return;
       case 'DialBegin':
-        return this.#nameCallId(event, seenAt);
+        this.#nameCallId(event, seenAt);
+        return this.#onward.dialBegin(event, seenAt);
       case 'UserEvent':
         return this.#userEvent(event, seenAt);
       case 'Hangup':
@@ -316,12 +320,16 @@ export class ManagerEvents {
 
   #up(event: AmiMessage, seenAt: Millis): void {
     const call = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
+    if (call === undefined) this.#onward.up(event.get('Uniqueid') ?? '', seenAt);
     if (call !== undefined) this.#calls.answer(call, 'ami', seenAt);
   }
 
   #hangup(event: AmiMessage, seenAt: Millis): void {
     const call = this.#calls.byUniqueid(event.get('Uniqueid') ?? '');
-    if (call === undefined) return;
+    if (call === undefined) {
+      this.#onward.hangup(event.get('Uniqueid') ?? '', seenAt);
+      return;
+    }
     this.#nameCallId(event, seenAt);
     this.#calls.end(call, 0, 'ami', seenAt);
   }

@@ -52,6 +52,16 @@ export class ReturnPaths {
     if (secret !== '' && secret.length <= LONGEST) this.#issued.set(secret, { address: null, at });
   }
 
+  /** What a request proves of its source, by what it repeats of an answer. */
+  proofOf(
+    { transport, source }: { readonly transport: Transport; readonly source: string },
+    secrets: readonly string[],
+    at: Millis,
+  ): SourceProof {
+    for (const secret of secrets) if (this.proof(transport, source, secret, at) !== 'none') return 'answered';
+    return this.proof(transport, source, null, at);
+  }
+
   /** What a request proves of its source. A connection (TCP, TLS, WebSocket) needs both ways. */
   proof(transport: Transport | null, address: string, secret: string | null, at: Millis): SourceProof {
     if (transport !== null && transport !== 'udp') return 'answered';

@@ -16,8 +16,22 @@ export class Servers {
   /** servers that passed a request on to another */
   readonly #relays = new Set<string>();
 
+  /** ports that something of the site was seen at */
+  readonly #ports: { readonly address: string; readonly port: number }[] = [];
+
   constructor(site: Site) {
     this.#site = site;
+  }
+
+  /** A server of the site was written to at this port, or wrote to somebody else from there. */
+  seenAt(address: string, port: number): void {
+    if (!this.knowsPort(address, port) && this.#ports.length < LIMIT) this.#ports.push({ address, port });
+  }
+
+  /** Is there a server of the site at this port? Few are held, and every packet asks: looked at one by one. */
+  knowsPort(address: string, port: number): boolean {
+    for (const known of this.#ports) if (known.port === port && known.address === address) return true;
+    return false;
   }
 
   is(address: string, port: number, transport: Transport): boolean {

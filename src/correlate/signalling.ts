@@ -3,17 +3,17 @@ import { BoundedMap } from '../windows.ts';
 import type { Site } from '../site/site.ts';
 import type { Credentials, SipMessage } from '../wire/sip.ts';
 import type { Authentication } from './authentication.ts';
-import type { Calls, CallSighting, FirstHop } from './calls.ts';
+import type { Calls, FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
 import type { Registrations } from './registrations.ts';
 import { answerOf, aorOf, requestFacts, secretsOf, type PacketPath } from './sip-facts.ts';
-import { Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
+import { Dialogs } from './dialogs.ts';
+import { OwnRequests } from './own-requests.ts';
+import { repetition, Transactions, type Answer, type OpenRequest, type Transaction } from './transactions.ts';
 
 /** First hops remembered, so that AMI behind a proxy can be told the true source. */
 const MAX_SOURCES = 16_384;
 const DEFAULT_EXPIRES = 3_600;
-/** The PBX's INVITE to a trunk may be mirrored before the caller's leg was answered. */
-const SECOND_LEG_WAIT = 1_000;
 
 /** Requests outside a dialog that make a transaction here. Others (PUBLISH, INFO…) tell nothing that is judged. */
 const WATCHED = new Set(['REGISTER', 'INVITE', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'REFER', 'NOTIFY']);
@@ -26,18 +26,21 @@ export class Signalling {
   readonly #authentication: Authentication;
   readonly #transactions = new Transactions();
   readonly #firstHop = new BoundedMap<Mutable<FirstHop>>(MAX_SOURCES);
-  /** the PBX's own INVITEs to trunks that no call explains yet */
-  #ownInvites: { facts: RequestFacts; at: Millis; seenAt: Millis }[] = [];
+  readonly #dialogs: Dialogs;
+  readonly #own: OwnRequests;
 
   constructor(context: Context, registrations: Registrations, calls: Calls, authentication: Authentication) {
     this.#context = context;
     this.#registrations = registrations;
     this.#calls = calls;
     this.#authentication = authentication;
+    this.#dialogs = new Dialogs(context, calls);
+    this.#own = new OwnRequests(context, calls, this.#dialogs);
   }
 
   get size(): number {
-    return this.#transactions.size + this.#firstHop.size + this.#ownInvites.length;
+    const { size } = this.#transactions;
+    return size + this.#firstHop.size + this.#dialogs.size + this.#own.size;
   }
 
   /** Where the first hop of this Call-ID came from, if its SIP was seen. */
@@ -56,32 +59,23 @@ export class Signalling {
       this.#acknowledged(path, message, seenAt);
       return;
     }
-    if (method === 'BYE' || method === 'CANCEL') {
-      const call = this.#calls.byCallId(message.callId);
-      if (call !== undefined && !(method === 'CANCEL' && call.answered))
-        this.#calls.end(call, method === 'CANCEL' ? 487 : 0, 'sip', seenAt);
-      return;
-    }
-    if (message.toTag !== '') {
-      this.#calls.alive(message.callId);
-      return;
-    }
-    if (!WATCHED.has(method)) return;
     const own = this.#context.servers.is(path.source, path.sourcePort, path.transport);
-    if (own) {
-      const { servers } = this.#context;
-      if (servers.is(path.destination, path.destinationPort, path.transport))
-        servers.relayed(path.source, path.destination);
-      if (method === 'INVITE') this.#ownInvite(path, message, seenAt);
-      return;
-    }
+    const within = method === 'BYE' || method === 'CANCEL' || message.toTag !== '';
+    if (within) this.#within(path, message, own, seenAt);
+    if (own && WATCHED.has(method)) this.#own.request(path, message, within, seenAt);
+    if (own || within || !WATCHED.has(method)) return;
+    this.#context.servers.seenAt(path.destination, path.destinationPort);
     const key = Transactions.key(message.callId, message.cseq, method, message.branch);
     const all = message.allCredentials();
     const credentials = all.length > 1 ? theReal(all, this.#context.site) : (all[0] ?? null);
     const offered = all.length > 1 ? all.map((c) => c.response).join() : (credentials?.response ?? '');
     const known = this.#transactions.find(key);
-    if (known?.offered === offered) return; // a retransmission, or the same packet mirrored twice
-    const proof = this.#proof(path, secretsOf(credentials));
+    if (known?.offered === offered) {
+      const repeated = repetition(this.#context, known, path, message, seenAt);
+      if (repeated !== null) this.#context.emit(repeated);
+      return;
+    }
+    const proof = this.#context.returnPaths.proofOf(path, secretsOf(credentials), this.#context.clock.now);
     const facts = requestFacts(path, message, credentials, proof);
     const { networks, accounts } = this.#context.site;
     const trunk = networks.trunkOf(path.source);
@@ -93,11 +87,14 @@ export class Signalling {
       contacts: method === 'REGISTER' ? message.bindings() : [],
       expires: message.expires,
       at: this.#context.clock.now,
+      seenAt,
+      rangAt: null,
+      retransmissions: 0,
       provisional: false,
       authenticated: false,
       taken: false,
     };
-    const transaction: Transaction = { key, offered, request };
+    const transaction: Transaction = { key, offered, source: path.source, lastSeen: seenAt, repeats: 0, request };
     this.#transactions.open(transaction);
     this.#noteFirstHop(facts);
     this.#context.emit({
@@ -111,36 +108,46 @@ export class Signalling {
       this.#answer(transaction, answer, path);
   }
 
+  /** A request within a dialog, or a CANCEL. One of somebody who is not in it changes nothing: the PBX refuses it (481). */
+  #within(path: PacketPath, message: SipMessage, own: boolean, seenAt: Millis): void {
+    const { method, callId } = message;
+    if (!own && this.#dialogs.isOutsiders(path, message, seenAt)) return;
+    if (method !== 'BYE' && method !== 'CANCEL') {
+      this.#calls.alive(callId);
+      return;
+    }
+    const call = this.#calls.byCallId(callId);
+    if (method === 'CANCEL' && call?.answered === true) return;
+    if (call !== undefined) this.#calls.end(call, method === 'CANCEL' ? 487 : 0, 'sip', seenAt);
+    this.#dialogs.ended(callId);
+  }
+
   #response(path: PacketPath, message: SipMessage, seenAt: Millis): void {
     const method = message.cseqMethod;
     if (!WATCHED.has(method)) return;
     const { servers, returnPaths, clock } = this.#context;
-    // answers to the PBX's own requests are nobody's attack
     if (servers.is(path.destination, path.destinationPort, path.transport)) {
-      const challenged = message.status === 401 || message.status === 407;
-      if (challenged && !servers.is(path.source, path.sourcePort, path.transport))
+      if (servers.is(path.source, path.sourcePort, path.transport)) return;
+      this.#own.answered(path, message, seenAt);
+      if (message.status === 401 || message.status === 407)
         for (const secret of secretsOf(message.challenge())) returnPaths.spoilt(secret, clock.now);
       return;
     }
     const key = Transactions.key(message.callId, message.cseq, method, message.branch);
     const transaction = this.#transactions.find(key);
     const waits = transaction?.request;
+    if (waits?.rangAt === null && message.status >= 180 && message.status < 200) waits.rangAt = seenAt;
     if (waits === null || (waits?.provisional === true && message.status < 200)) return;
     const answer = answerOf(message, seenAt);
     for (const secret of answer.secrets) returnPaths.issued(secret, path.destination, clock.now);
     if (method === 'INVITE' && message.status >= 200 && message.status < 300)
       returnPaths.issued(dialogSecret(message), path.destination, clock.now);
-    if (transaction !== undefined) this.#answer(transaction, answer, path, true);
+    if (transaction !== undefined) {
+      this.#answer(transaction, answer, path, true);
+      if (method === 'INVITE' && message.status < 300) this.#dialogs.answered(message.callId, message, null);
+    }
     // any but 100 may have overtaken its request
     else if (message.toTag !== '') this.#transactions.hold(key, answer, clock.now);
-  }
-
-  /** What a request proves of its source, by what it repeats of an answer. */
-  #proof({ transport, source }: PacketPath, secrets: readonly string[]): SourceProof {
-    const { returnPaths, clock } = this.#context;
-    for (const secret of secrets)
-      if (returnPaths.proof(transport, source, secret, clock.now) !== 'none') return 'answered';
-    return returnPaths.proof(transport, source, null, clock.now);
   }
 
   #noteFirstHop(facts: RequestFacts): void {
@@ -154,7 +161,9 @@ export class Signalling {
     if (message.toTag === '') return;
     const call = this.#calls.byCallId(message.callId);
     if (call?.proof !== 'none' || call.source !== path.source) return;
-    if (this.#proof(path, [dialogSecret(message)]) !== 'none') this.#calls.proved(call, 'answered', seenAt);
+    const { returnPaths, clock } = this.#context;
+    if (returnPaths.proofOf(path, [dialogSecret(message)], clock.now) !== 'none')
+      this.#calls.proved(call, 'answered', seenAt);
   }
 
   /** Takes in one answer. `path` is that of the answer (`fromServer`) or of the request, when the answer came first. */
@@ -187,6 +196,10 @@ export class Signalling {
       account: request.account,
       trunk: request.trunk,
       status,
+      tookMs: Math.max(0, answer.seenAt - request.seenAt),
+      ringMs: request.rangAt === null ? null : Math.max(0, request.rangAt - request.seenAt),
+      retransmissions: request.retransmissions,
+      session: answer.session,
     });
   }
 
@@ -224,6 +237,7 @@ export class Signalling {
       if (call !== undefined && !call.answered) this.#calls.end(call, status, 'sip', seenAt);
       return;
     }
+    if (!request.taken) this.#dialogs.began(facts.callId, facts.fromTag, facts.source, facts.contactHost);
     request.taken = true;
     if (facts.authUser !== null) this.#succeeded(request, seenAt);
     const call = this.#calls.start({
@@ -272,26 +286,17 @@ export class Signalling {
     });
   }
 
-  /** The PBX calls out. Towards a trunk that is the second leg of somebody's call, or a call that no phone placed. */
-  #ownInvite(path: PacketPath, message: SipMessage, seenAt: Millis): void {
-    if (this.#context.site.networks.trunkOf(path.destination) === null) return;
-    if (this.#calls.byCallId(message.callId) !== undefined || this.#ownInvites.length >= 1_024) return;
-    if (this.#ownInvites.some((waiting) => waiting.facts.callId === message.callId)) return;
-    this.#ownInvites.push({ facts: requestFacts(path, message, null, 'none'), at: this.#context.clock.now, seenAt });
+  tick(): void {
+    this.#own.tick();
   }
 
-  /** Time passes: what no caller's leg has explained by now is a call that the PBX placed by itself. */
-  tick(): void {
-    const now = this.#context.clock.now;
-    if (this.#ownInvites.length === 0) return;
-    const due = this.#ownInvites.filter((waiting) => now - waiting.at >= SECOND_LEG_WAIT);
-    if (due.length === 0) return;
-    this.#ownInvites = this.#ownInvites.filter((waiting) => now - waiting.at < SECOND_LEG_WAIT);
-    for (const { facts, at, seenAt } of due) {
-      const known = this.#calls.byCallId(facts.callId) !== undefined || this.#calls.isSecondLeg(facts.requestUser, at);
-      if (known) continue;
-      this.#calls.start({ ...ownCall(facts), feed: 'sip', seenAt, startedAt: at });
-    }
+  snapshot(): unknown {
+    return this.#dialogs.snapshot();
+  }
+
+  /** Dialogs alone: requests that wait for their answer are not kept. */
+  restore(snapshot: unknown): void {
+    this.#dialogs.restore(snapshot);
   }
 }
 
@@ -321,24 +326,6 @@ const offeredBy = ({ source, sourcePort, destination, transport, method, callId,
   method,
   callId,
   userAgent,
-});
-
-/** A call that the PBX places by itself. */
-const ownCall = (facts: RequestFacts): Omit<CallSighting, 'feed' | 'seenAt' | 'startedAt'> => ({
-  account: null,
-  trunk: null,
-  from: facts.fromUser,
-  dialled: facts.requestUser,
-  callId: facts.callId,
-  uniqueid: null,
-  linkedid: null,
-  channel: null,
-  source: null,
-  sourcePort: 0,
-  transport: null,
-  userAgent: facts.userAgent,
-  authenticated: null,
-  proof: 'none',
 });
 
 /**

@@ -1,5 +1,6 @@
 import type { Millis, RequestFacts, SourceProof, Transport } from '../model.ts';
 import type { Credentials, SipMessage } from '../wire/sip.ts';
+import { sessionOf } from './session-facts.ts';
 import type { Answer } from './transactions.ts';
 
 /** Where a packet went from and to; addresses in canonical text. A HepPacket is one. */
@@ -10,6 +11,9 @@ export interface PacketPath {
   readonly destinationPort: number;
   readonly transport: Transport;
 }
+
+/** Vias looked at: a request comes through one or two proxies, seldom three. */
+const MOST_VIAS = 8;
 
 /** user@host of the To header: the address-of-record of a REGISTER (RFC 3261 section 10.2). */
 export const aorOf = (facts: RequestFacts): string => `${facts.toUser}@${facts.toHost}`;
@@ -27,11 +31,15 @@ export function requestFacts(
     cseq: message.cseq,
     branch: message.branch,
     sentBy: message.sentBy,
+    viaHosts: message.viaHosts(MOST_VIAS),
     fromUser: message.fromUser,
+    fromHost: message.fromHost,
     fromTag: message.fromTag,
     toUser: message.toUser,
     toHost: message.toHost,
     requestUser: message.requestUser,
+    contactHost: message.contactHost,
+    session: message.method === 'INVITE' ? sessionOf(message) : null,
     source: path.source,
     sourcePort: path.sourcePort,
     destination: path.destination,
@@ -59,6 +67,7 @@ export function answerOf(message: SipMessage, seenAt: Millis): Answer {
   const challenge = message.status === 401 || message.status === 407 ? message.challenge() : null;
   const registered = message.cseqMethod === 'REGISTER' && message.status === 200;
   const contacts = registered ? message.bindings() : null;
+  const accepted = message.cseqMethod === 'INVITE' && message.status >= 200 && message.status < 300;
   return {
     status: message.status,
     stale: challenge?.stale ?? false,
@@ -66,6 +75,7 @@ export function answerOf(message: SipMessage, seenAt: Millis): Answer {
     secrets: secretsOf(challenge),
     contacts: contacts === '*' ? [] : contacts,
     expires: registered ? message.expires : null,
+    session: accepted ? sessionOf(message) : null,
     seenAt,
   };
 }

@@ -1,6 +1,9 @@
-import type { Millis, RequestFacts } from '../model.ts';
+import type { Millis, RequestFacts, RequestRepeated, SessionFacts } from '../model.ts';
+import type { SipMessage } from '../wire/sip.ts';
 import { BoundedMap } from '../windows.ts';
+import { stamp, type Context } from './context.ts';
 import type { ContactValue } from './registrations.ts';
+import type { PacketPath } from './sip-facts.ts';
 
 /** Requests that wait for an answer; one is forgotten only when half as many newer ones wait. */
 const MAX_OPEN = 32_768;
@@ -10,11 +13,22 @@ const MAX_ANSWERED = 16_384;
 const MAX_EARLY = 2_048;
 const EARLY_FOR = 2_000;
 
+/** The same packet mirrored twice is no retransmission, which comes half a second later at the earliest (RFC 3261 T1). */
+export const SAME_PACKET: Millis = 200;
+/** No timer of RFC 3261 sends a request so often. */
+const MOST_REPEATS = 16;
+
 /** One request outside a dialog and what has been answered so far. */
 export interface Transaction {
   readonly key: string;
   /** digest response offered; a guesser who keeps branch and CSeq still changes this */
   readonly offered: string;
+  /** where it came from first */
+  readonly source: string;
+  /** when it was last seen, by the clock of whoever mirrored it */
+  lastSeen: Millis;
+  /** times that it came again */
+  repeats: number;
   /** null: it has its final answer */
   request: OpenRequest | null;
 }
@@ -28,6 +42,11 @@ export interface OpenRequest {
   readonly contacts: readonly ContactValue[] | '*';
   readonly expires: number | null;
   readonly at: Millis;
+  /** when it was seen, by the clock of whoever mirrored it */
+  readonly seenAt: Millis;
+  /** when it first rang (180-199), by that clock */
+  rangAt: Millis | null;
+  retransmissions: number;
   /** has a provisional answer been taken in? */
   provisional: boolean;
   /** has it been told that the credentials were taken? */
@@ -45,6 +64,8 @@ export interface Answer {
   readonly secrets: readonly string[];
   readonly contacts: readonly ContactValue[] | null;
   readonly expires: number | null;
+  /** of the 2xx to an INVITE */
+  readonly session: SessionFacts | null;
   readonly seenAt: Millis;
 }
 
@@ -96,4 +117,37 @@ export class Transactions {
     this.#early.delete(key);
     return at - held.at <= EARLY_FOR ? held.answers : [];
   }
+}
+
+/** A request that is known came again: a retransmission, the same packet mirrored twice (null), or a copy that somebody sends. */
+export function repetition(
+  context: Context,
+  transaction: Transaction,
+  path: PacketPath,
+  message: SipMessage,
+  seenAt: Millis,
+): RequestRepeated | null {
+  const { request, source: firstSource } = transaction;
+  if (request !== null && seenAt - transaction.lastSeen >= SAME_PACKET) request.retransmissions++;
+  transaction.lastSeen = seenAt;
+  const repeats = ++transaction.repeats;
+  const tooOften = repeats >= MOST_REPEATS && (repeats & (repeats - 1)) === 0;
+  if (path.source === firstSource && !tooOften) return null;
+  const { method, callId, cseq, branch } = message;
+  const { source, sourcePort, transport } = path;
+  return {
+    kind: 'request.repeated',
+    ...stamp(context, 'sip', seenAt),
+    method,
+    callId,
+    cseq,
+    branch,
+    source,
+    sourcePort,
+    transport,
+    trunk: context.site.networks.trunkOf(source),
+    firstSource,
+    repeats,
+    offersCredentials: transaction.offered !== '',
+  };
 }

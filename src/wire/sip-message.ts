@@ -12,6 +12,7 @@ const MOST_VALUES = 1_000;
 const CREDENTIALS = [headerName('authorization'), headerName('proxy-authorization')];
 const CHALLENGES = [headerName('www-authenticate'), headerName('proxy-authenticate')];
 const CONTACT = headerName('contact');
+const VIA = headerName('via');
 
 /** What one pass over the bytes has found. */
 export interface Scanned {
@@ -172,6 +173,17 @@ export class SipMessage {
     return parameterOf(this.#bytes, address.parametersStart, address.end, 'tag', this.#plain) ?? '';
   }
 
+  /** Host of the first Contact value, lower case, '' if there is none, or it is `*`. */
+  get contactHost(): string {
+    if (this.#at(HEADER.contact) === 0) return '';
+    const from = this.#at(HEADER.contact);
+    const end = this.#endOf(HEADER.contact);
+    const comma = this.#bytes.indexOf(44, from);
+    const address = scanAddress(this.#bytes, from, comma < 0 || comma >= end ? end : valueStop(this.#bytes, from, end));
+    const uri = scanUri(this.#bytes, address.uriStart, address.uriEnd);
+    return hostOf(this.#bytes, uri.hostStart, uri.hostEnd, this.#plain);
+  }
+
   /** The topmost Via; null when it is junk. */
   get via(): Via | null {
     return viaOf(this.#bytes, this.#at(HEADER.via), this.#endOf(HEADER.via), this.#plain);
@@ -196,6 +208,20 @@ export class SipMessage {
   get sentBy(): string {
     const via = this.#viaSpan();
     return via === null ? '' : hostOf(this.#bytes, via.hostStart, via.hostEnd, this.#plain);
+  }
+
+  /** Sent-by hosts of the Vias below the topmost, as their senders claim them, nearest first, `most` at the most; junk left out. */
+  viaHosts(most: number): string[] {
+    if ((this.#repeated & (1 << HEADER.via)) === 0) {
+      const comma = this.#bytes.indexOf(44, this.#at(HEADER.via));
+      if (comma < 0 || comma >= this.#endOf(HEADER.via)) return [];
+    }
+    return this.#values(VIA)
+      .slice(1, most + 1)
+      .flatMap(([start, end]) => {
+        const via = scanVia(this.#bytes, start, end);
+        return via === null ? [] : [hostOf(this.#bytes, via.hostStart, via.hostEnd, this.#plain)];
+      });
   }
 
   /** 0: not given */

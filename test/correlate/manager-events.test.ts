@@ -6,7 +6,7 @@ import { line, siteOf, watch, type Watch } from './support.ts';
 type Header = readonly [string, string];
 const T = Date.UTC(2026, 10, 21, 1, 0, 0);
 const told = (events: readonly Event[]): string[] =>
-  events.filter((e) => !e.kind.startsWith('request.') && e.kind !== 'tick').map(line);
+  events.filter((e) => !/^(?:request|dialog|answer)\./.test(e.kind) && e.kind !== 'tick').map(line);
 
 const security = (name: string, account: string, source: string, callId: string, ...extra: Header[]): Header[] => [
   ['Event', name],

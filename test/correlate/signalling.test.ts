@@ -6,7 +6,7 @@ import { line, mirrored, siteOf, watch } from './support.ts';
 
 const T = Date.UTC(2026, 10, 21, 1, 0, 0);
 const told = (events: readonly Event[]): string[] =>
-  events.filter((e) => !e.kind.startsWith('request.') && e.kind !== 'tick').map(line);
+  events.filter((e) => !/^(?:request\.|dialog\.|answer\.|tick)/.test(e.kind)).map(line);
 
 describe('correlate: mirrored SIP', () => {
   const phone = (): Station => new Station('203.0.113.5');

@@ -71,6 +71,8 @@ export function line(event: Event): string {
       return `call.updated ${String(event.account)} ${String(event.uniqueid)} ${String(event.callId)}`;
     case 'call.ended':
       return `call.ended ${event.dialled} ${event.status}${event.lostSince === null ? '' : ' unheard of'}`;
+    case 'call.onward':
+      return `call.onward ${String(event.trunk ?? event.account)} to ${event.dialled}, on to ${event.to} by ${event.via}: ${event.state}`;
     case 'call.refused':
       return `refused ${String(event.account)} to ${event.dialled} from ${String(event.source)} by ${event.rule}`;
     case 'pin.tried':
@@ -79,6 +81,14 @@ export function line(event: Event): string {
       return `seen ${event.request.method} from ${event.request.source}`;
     case 'request.answered':
       return `answered ${event.request.method} ${event.status}`;
+    case 'request.repeated':
+      return `repeated ${event.method} from ${event.source}, first from ${event.firstSource}, ${event.repeats}`;
+    case 'request.own-address':
+      return `own address ${event.request.method} from ${event.request.source}:${event.request.sourcePort}`;
+    case 'dialog.request':
+      return `${event.method} in a dialog from ${event.source}: ${String(event.inDialogSource)} ${String(event.tagsMatch)}`;
+    case 'answer.received':
+      return `answer ${event.status} from ${event.source}, asked ${String(event.asked)}`;
     case 'cdr':
       return `cdr ${event.call} ${String(event.account)} ${event.record.dst} ${event.live}`;
     case 'malformed':
