@@ -387,21 +387,6 @@ export interface CallOnward extends Happened, CallFacts {
 }
 
 /**
- * The PBX sends a call on by a trunk, to another number than was dialled: an extension is forwarded, or somebody dials
- * through (DISA, voicemail, an IVR). Also every call from a trunk that leaves by a trunk. AMI alone tells it.
- */
-export interface CallOnward extends Happened, CallFacts {
-  readonly kind: 'call.onward';
-  /** key of this leg: one call may be sent on to several numbers */
-  readonly leg: string;
-  /** number dialled on the trunk */
-  readonly to: string;
-  /** the trunk's endpoint */
-  readonly via: string;
-  readonly state: 'dialled' | 'answered' | 'ended';
-}
-
-/**
  * The dialplan guard refused a call: an entry of ringfence stands in its way. Told by AMI alone; an address that PJSIP's
  * own ACL refuses is not told.
  */
@@ -471,7 +456,6 @@ export type Event =
   | CallUpdated
   | CallAnswered
   | CallEnded
-  | CallOnward
   | CallOnward
   | CallRefused
   | PinTried

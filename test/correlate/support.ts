@@ -73,8 +73,6 @@ export function line(event: Event): string {
       return `call.ended ${event.dialled} ${event.status}${event.lostSince === null ? '' : ' unheard of'}`;
     case 'call.onward':
       return `call.onward ${String(event.trunk ?? event.account)} to ${event.dialled}, on to ${event.to} by ${event.via}: ${event.state}`;
-    case 'call.onward':
-      return `call.onward ${String(event.trunk ?? event.account)} to ${event.dialled}, on to ${event.to} by ${event.via}: ${event.state}`;
     case 'call.refused':
       return `refused ${String(event.account)} to ${event.dialled} from ${String(event.source)} by ${event.rule}`;
     case 'pin.tried':
