@@ -1,9 +1,13 @@
 import blockedCaller from './blocked-caller.ts';
 import bruteForce from './brute-force.ts';
+import callBurst from './call-burst.ts';
 import outOfHoursCalls from './out-of-hours-calls.ts';
 import registrationHijack from './registration-hijack.ts';
+import repeatedDestination from './repeated-destination.ts';
 import scan from './scan.ts';
+import testCall from './test-call.ts';
 import unregisteredCaller from './unregistered-caller.ts';
+import wangiri from './wangiri.ts';
 
 export type { Detector, DetectorDefinition, Shared } from './detector.ts';
 
@@ -11,18 +15,26 @@ export type { Detector, DetectorDefinition, Shared } from './detector.ts';
 export const detectors = [
   blockedCaller,
   bruteForce,
+  callBurst,
   outOfHoursCalls,
   registrationHijack,
+  repeatedDestination,
   scan,
+  testCall,
   unregisteredCaller,
+  wangiri,
 ] as const;
 
 /** Schema of the `[detect.*]` sections, by detector name; a missing section means its defaults. */
 export const detectorParameters = {
   'blocked-caller': blockedCaller.parameters.prefault({}),
   'brute-force': bruteForce.parameters.prefault({}),
+  'call-burst': callBurst.parameters.prefault({}),
   'out-of-hours-calls': outOfHoursCalls.parameters.prefault({}),
   'registration-hijack': registrationHijack.parameters.prefault({}),
+  'repeated-destination': repeatedDestination.parameters.prefault({}),
   scan: scan.parameters.prefault({}),
+  'test-call': testCall.parameters.prefault({}),
   'unregistered-caller': unregisteredCaller.parameters.prefault({}),
+  wangiri: wangiri.parameters.prefault({}),
 } as const;

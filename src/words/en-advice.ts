@@ -35,6 +35,16 @@ const blockAddresses = (incident: Incident): Advice[] =>
       ),
     );
 
+/** What to do about calls that an account placed. */
+const callsOf = (account: string): Advice[] =>
+  account === ''
+    ? [{ text: 'Find out which phone or line placed these calls; the sources and calls above name it' }]
+    : [
+        { text: `Ask whoever uses ${account} whether these calls are theirs` },
+        blockInternational(account),
+        newSecret(account),
+      ];
+
 /** Steps of one detector. `account` is '' where none is known. */
 type Steps = (incident: Incident, account: string) => Advice[];
 
@@ -74,6 +84,19 @@ const NOW: Readonly<Record<string, Steps>> = {
     ...(account === '' ? [] : [{ text: `Make sure that the password of ${account} cannot be guessed` }]),
     { text: 'If one phone of yours only has an old password, correct it on that phone' },
   ],
+  'call-burst': (_incident, account) => callsOf(account),
+  'repeated-destination': (_incident, account) => [
+    ...callsOf(account),
+    { text: 'If the numbers are nobody of yours: block them with ringfence block number, for every phone' },
+  ],
+  'test-call': (_incident, account) => [
+    { text: 'Somebody may be trying what the PBX lets through before the calls that cost money' },
+    ...callsOf(account),
+  ],
+  wangiri: () => [
+    { text: 'Tell everybody not to call back numbers abroad that rang once' },
+    { text: 'Hang up call-backs that are still running; ringfence block number keeps others from calling there' },
+  ],
   scan: (incident) => [
     ...blockAddresses(incident),
     { text: 'Nothing was taken yet; if the PBX need not be reached from everywhere, let the firewall say so' },
@@ -102,6 +125,12 @@ const SETTING: Readonly<Record<string, string>> = {
     'If the phone moves often, as one on a laptop or a mobile does, raise the thresholds of [detect.registration-hijack]',
   'unregistered-caller': 'If the address is a carrier or a branch office, name it under [network] trunks',
   'brute-force': 'If the address is shared by many phones of yours, name it under [network] never_block',
+  'call-burst':
+    'If this is how the account works (a dialler, a conference, a fax service), raise the thresholds of [detect.call-burst]; after two weeks what it usually does is let alone',
+  'repeated-destination':
+    'If a machine of yours calls there, raise the thresholds of [detect.repeated-destination]; a range that is called on several days by day is let alone',
+  'test-call': 'If these are countries that you do business with, raise the thresholds of [detect.test-call]',
+  wangiri: 'If the callers are customers of yours, raise the thresholds of [detect.wangiri]',
   scan: 'If it is your own monitoring, name its address under [network] local or never_block',
 };
 

@@ -70,6 +70,24 @@ const night: Event[] = [
       startedAt: at,
     }),
   ]),
+  ...series(12, NIGHT + 50 * MINUTE, 20 * SECOND, (at, i) => [
+    // one ring each, and three call back
+    ended(at + 3 * SECOND, {
+      call: `w${i}`,
+      account: null,
+      trunk: 'carrier',
+      from: '+21698000001',
+      dialled: `03055510${i}`,
+      startedAt: at,
+    }),
+    ...(i < 9 ? [] : [connected(at + 9 * SECOND, { call: `b${i}`, account: `108${i}`, dialled: '0021698000001' })]),
+  ]),
+  ...series(6, NIGHT + 55 * MINUTE, 20 * SECOND, (at, i) => {
+    // a thief tries what the PBX lets through
+    const dialled = `00${['37120000001', '37060000001', '5352000001', '870773000001', '252612000001', '2203000001'][i] ?? ''}`;
+    const facts = { call: `t${i}`, account: '1006', dialled, startedAt: at };
+    return [started(at, facts), ended(at + 9 * SECOND, facts, 487)];
+  }),
   tick(NIGHT + 2 * HOUR),
   ended(NIGHT + 2 * HOUR, { call: 'c0', account: '1003', answeredAt: NIGHT + 22 * MINUTE }),
   ...series(5, NIGHT + 3 * HOUR, 10 * MINUTE, (at) => recorded(record(at, 60), { account: '1007' })),

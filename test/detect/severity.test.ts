@@ -8,6 +8,8 @@ import {
   answered,
   binding,
   connected,
+  DAYTIME,
+  ended,
   failed,
   judge,
   NIGHT,
@@ -36,6 +38,41 @@ const guess = (n: number, over: (i: number) => object = () => ({}), every = 333)
   series(n, NIGHT, every, (at, i) => failed(at + (i % 3) * 99, over(i)));
 const probe = (n: number, every: number, over: object = {}): Event[] =>
   series(n, NIGHT, every, (at, i) => seen(at, { method: 'REGISTER', toUser: `${i}`, ...over }));
+
+const DEAR = ['37120000001', '37060000001', '5352000001', '870773000001', '252612000001', '2203000001'];
+const dear = (i: number): string => `00${DEAR[i % DEAR.length] ?? ''}`;
+const ABROAD = ['43140000001', '41443334455', '33140000001', '442071234567', '3902123456', '34911234567'];
+const abroad = (i: number): string => `00${ABROAD[i % ABROAD.length] ?? ''}`;
+const riga = (i: number): string => `003712000${i * i}${i % 10}00`.slice(0, 13);
+const vienna = (): string => '004314000001';
+/** Calls by day that nobody answers. */
+const dials = (n: number, every: number, to: (i: number) => string): Event[] =>
+  series(n, DAYTIME, every, (at, i) => started(at, { call: `c${i}`, dialled: to(i) }));
+/** Calls that connect and last so many minutes. */
+const talks = (
+  n: number,
+  every: number,
+  minutes: number,
+  to: (i: number) => string,
+  from = DAYTIME,
+  by = (_i: number) => '1004',
+): Event[] =>
+  series(n, from, every, (at, i) => {
+    const facts = { call: `t${at}`, dialled: to(i), account: by(i), startedAt: at };
+    const end = at + minutes * MINUTE;
+    return [started(at, facts), connected(at, facts), ended(end, { ...facts, answeredAt: at })];
+  }).sort((a, b) => a.at - b.at);
+const rings = series(5, DAYTIME, MINUTE, (at, i) => {
+  const facts = {
+    call: `r${i}`,
+    account: null,
+    trunk: 'carrier',
+    from: '+21698000001',
+    dialled: `03055${i}`,
+    startedAt: at,
+  };
+  return ended(at + 3 * SECOND, facts, 487);
+});
 
 /** Each outcome of docs/severity.md, brought about. */
 const outcomes: Record<string, Record<string, Event[]>> = {
@@ -122,6 +159,53 @@ const outcomes: Record<string, Record<string, Event[]>> = {
     'one stale password': series(99, NIGHT, MINUTE, (at) => failed(at)),
     'two accounts refused for good from one new address': guess(2, (i) => ({ username: `${i}`, reason: 'forbidden' })),
     'two accounts failed from one new address': guess(2, (i) => ({ username: `${i}` })),
+  },
+  'call-burst': {
+    'several calls to dear destinations in a minute or at one time, connected': talks(3, MINUTE, 60, riga),
+    'several calls to dear destinations in a minute, not connected': dials(4, SECOND, riga),
+    'dear numbers dialled in sequence': dials(5, 5 * MINUTE, (i) => `003712000000${i}`),
+    'many chargeable calls up at one time to one range': talks(6, MINUTE, 60, (i) => `004314012${i * i}0${i}`),
+    'a dozen calls to dear destinations within an hour': dials(12, 4 * MINUTE, riga),
+    'numbers dialled in sequence': dials(5, 5 * MINUTE, (i) => `004314012000${i}`),
+    'many chargeable calls in a minute or at one time': dials(8, SECOND, abroad),
+  },
+  'repeated-destination': {
+    'three connected calls to one dear range, or late to one number, while closed': talks(3, HOUR, 20, riga, NIGHT),
+    'a dear number called as machines call: at one time, back to back, equally long': talks(5, 21 * MINUTE, 20, riga),
+    'four extensions that call one dear range': talks(4, HOUR, 20, riga, DAYTIME, (i) => `100${i}`),
+    'a cheap number called as machines call': talks(5, 21 * MINUTE, 20, vienna),
+    'a call on each of several nights to a dear country': talks(3, DAY, 20, riga, NIGHT),
+    'a dear range called over and over by day': talks(5, HOUR, 9, riga).filter((_e, i) => i !== 5),
+    'a cheap number called over and over by day, for long': talks(14, 25 * MINUTE, 9, vienna).map((e, i) => ({
+      ...e,
+      at: e.at + (i % 3 === 2 ? i * i * SECOND : 0),
+    })),
+    'three calls to one cheap number soon after closing': talks(3, 20 * MINUTE, 9, vienna, NIGHT - 3.5 * HOUR),
+  },
+  'test-call': {
+    'two long calls, or one while closed, to ranges that were probed': [
+      ...talks(3, MINUTE, 0.1, dear),
+      ...talks(1, 1, 9, riga, NIGHT),
+    ],
+    'a long call to a range that was probed': [...talks(3, MINUTE, 0.1, dear), ...talks(1, 1, 9, riga, DAYTIME + HOUR)],
+    'dear numbers of many countries tried shortly': talks(6, MINUTE, 0.1, dear),
+    'several dear numbers tried shortly': talks(3, MINUTE, 0.1, dear),
+    'many countries tried shortly within a day': talks(4, HOUR, 0.1, abroad),
+  },
+  wangiri: {
+    'several call-backs to one-ring callers connect': [
+      ...rings,
+      ...talks(
+        3,
+        HOUR,
+        3,
+        () => '0021698000001',
+        NIGHT,
+        (i) => `100${i}`,
+      ),
+    ],
+    'somebody calls a one-ring caller back': [...rings, ...talks(1, HOUR, 3, () => '0021698000001', NIGHT)],
+    'calls from a dear country ring once': rings,
   },
   scan: {
     'sustained scan with answers': series(10, NIGHT, SECOND, (at, i) =>

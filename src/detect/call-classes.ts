@@ -1,0 +1,38 @@
+import type { Subject } from '../model.ts';
+import type { DialledNumber } from '../site/site.ts';
+import type { Habits } from './habits.ts';
+
+/** How calls that cost money are told apart by where they lead. */
+
+/** A range is what one owner holds: calls to other numbers of it are calls to him. First digits of E.164. */
+const RANGE_DIGITS = 6;
+/** Days on which an account, or the whole site, has called a range so that it is usual there. */
+const OWN_DAYS = 3;
+const SITE_DAYS = 5;
+/** From here on a number is dear or abused by nature (site/number-risk.ts). */
+const GRAVE_RISK = 80;
+
+/** The range of a number; the number itself where it has no E.164 form. */
+export const rangeOf = (number: DialledNumber): string => number.e164?.slice(0, RANGE_DIGITS) ?? number.dialled;
+
+/** Dear by nature: premium rate, satellite, and what the table of risks puts beside them. */
+export const isGrave = ({ kind, risk }: DialledNumber): boolean =>
+  kind === 'premium' || kind === 'satellite' || risk >= GRAVE_RISK;
+
+/** Has the caller called this range on several days before, or others of the site? False while nothing is known. */
+export function isUsual(habits: Habits, subject: Subject, number: DialledNumber): boolean {
+  if (subject.type === 'account' && (habits.called({ account: subject.value }, number).prefix?.days ?? 0) >= OWN_DAYS)
+    return true;
+  return (habits.called('site', number).prefix?.days ?? 0) >= SITE_DAYS;
+}
+
+/** The same of the whole country. */
+export function isUsualCountry(habits: Habits, subject: Subject, number: DialledNumber): boolean {
+  if (subject.type === 'account' && (habits.called({ account: subject.value }, number).country?.days ?? 0) >= OWN_DAYS)
+    return true;
+  return (habits.called('site', number).country?.days ?? 0) >= SITE_DAYS;
+}
+
+/** The country of a number; of a global code its three digits. */
+export const countryOf = (number: DialledNumber): string =>
+  number.country ?? number.e164?.slice(0, 3) ?? number.dialled;

@@ -1,0 +1,308 @@
+import {
+  betterProof,
+  worseProof,
+  type CallAnswered,
+  type CallEnded,
+  type CallRecorded,
+  type CallStarted,
+  type CallUpdated,
+  type EvidenceDraft,
+  type Loss,
+  type Millis,
+  type SourceProof,
+  type Subject,
+} from '../model.ts';
+import type { DialledNumber, Site } from '../site/site.ts';
+import { SECOND } from '../time.ts';
+import { BoundedMap, type Packed } from '../windows.ts';
+import { callerOf } from './callers.ts';
+import { accountSubject, addDistinct, addressSubject, copy, unsaid, type Said } from './story.ts';
+
+/** The calls that somebody places, followed over all feeds: what detectors of dialling habits have in common. */
+
+/** Kinds of events that `PlacedCalls` takes. */
+export const CALL_KINDS = ['call.started', 'call.updated', 'call.answered', 'call.ended', 'cdr'] as const;
+export type PlacedEvent = CallStarted | CallUpdated | CallAnswered | CallEnded | CallRecorded;
+
+/** One call. `T` is what its detector thought of it when it began. Plain. */
+export interface Placed<T> {
+  /** ringfence's key of the call, by which stories are joined */
+  readonly call: string;
+  who: string;
+  readonly dialled: string;
+  readonly started: Millis;
+  answered: Millis | null;
+  ended: Millis | null;
+  /** uniqueid where known, else Call-ID */
+  id: string;
+  /** '' while unknown */
+  source: string;
+  proof: SourceProof;
+  tag: T;
+}
+
+/** One who places calls: an account; else the address they come from, the trunk they came in by, or the number alone. */
+export interface Caller {
+  readonly subject: Subject;
+  /** keys of the calls that are held, in the order in which they were told */
+  calls: string[];
+  /** start of the first call of this story, and of its latest */
+  readonly since: Millis;
+  last: Millis;
+  said: Said;
+}
+
+/** What an event changed: `at` is the event's time. */
+export interface Change<T> {
+  readonly key: string;
+  readonly caller: Caller;
+  readonly call: Placed<T>;
+  readonly at: Millis;
+}
+
+/** What a call is to a detector; null: nothing, it is not held. */
+export type Tagger<T> = (number: DialledNumber, subject: Subject, started: Millis) => T | null;
+
+export interface PlacedOptions {
+  /** a caller's calls are held for so long after they began */
+  readonly span: Millis;
+  /** and so many at the most, the latest */
+  readonly most: number;
+  /** are calls that came in by a trunk his who sent them? Else they are left out */
+  readonly trunks?: boolean;
+}
+
+const CALLS = 20_000;
+const CALLERS = 10_000;
+const RANK = { number: 0, trunk: 0, address: 1, account: 2 } as const;
+
+/** Calls placed, by caller. A call whose account is learnt after its start moves to whom it belongs. Bounded. */
+export class PlacedCalls<T> {
+  readonly #site: Site;
+  readonly #tag: Tagger<T>;
+  readonly #options: PlacedOptions;
+  readonly #calls = new BoundedMap<Placed<T>>(CALLS);
+  readonly #callers = new BoundedMap<Caller>(CALLERS);
+
+  constructor(site: Site, options: PlacedOptions, tag: Tagger<T>) {
+    this.#site = site;
+    this.#options = options;
+    this.#tag = tag;
+  }
+
+  get size(): number {
+    return this.#calls.size + this.#callers.size;
+  }
+
+  /** Takes an event in; null where it tells nothing new of a call that is held. */
+  take(event: PlacedEvent): Change<T> | null {
+    return event.kind === 'cdr' ? this.#record(event) : this.#live(event);
+  }
+
+  #live(event: Exclude<PlacedEvent, CallRecorded>): Change<T> | null {
+    let call = this.#calls.get(event.call);
+    const subject = this.#subject(callerOf(event), event.trunk, event.source, event.dialled);
+    if (call === undefined) {
+      // what had ended before it was heard of tells of a start that was not worth holding
+      if (event.kind === 'call.ended' || this.#isNobodys(event.account, event.trunk)) return null;
+      call = this.#open(event.call, event.call, subject, event.dialled, event.startedAt);
+      if (call === undefined) return null;
+    } else if (!this.#rehome(event.call, call, subject)) return null;
+    call.id = event.uniqueid ?? event.callId ?? event.call;
+    if (event.source !== null) {
+      call.proof = call.source === event.source ? betterProof(call.proof, event.proof) : event.proof;
+      call.source = event.source;
+    }
+    call.answered ??= event.answeredAt;
+    if (event.kind === 'call.ended') call.ended ??= event.lostSince ?? event.at;
+    return this.#change(call, event.at);
+  }
+
+  #record(event: CallRecorded): Change<T> | null {
+    const { record } = event;
+    // one call may have led to several numbers in turn, or at once: each is a call of its own
+    const known = this.#calls.get(event.call);
+    const same = known === undefined || known.dialled === record.dst || event.live;
+    const key = same ? event.call : `${event.call}>${record.dst}`;
+    let call = same ? known : this.#calls.get(key);
+    if (call === undefined) {
+      if (this.#isNobodys(event.account, event.trunk)) return null;
+      const subject = this.#subject(event.account, event.trunk, null, record.dst);
+      call = this.#open(key, event.call, subject, record.dst, record.start);
+      if (call === undefined) return null;
+    }
+    if (record.uniqueid !== '') call.id = record.uniqueid;
+    if (record.disposition === 'ANSWERED' && record.answer !== null) call.answered ??= record.answer;
+    // several records of one call (forked, forwarded): the longest stands
+    call.ended = Math.max(call.ended ?? record.end, record.end);
+    return this.#change(call, event.at);
+  }
+
+  /** Did a trunk place it, or did it come in by one that does not matter here? */
+  #isNobodys(account: string | null, trunk: string | null): boolean {
+    if (trunk !== null) return this.#options.trunks !== true;
+    return account !== null && this.#site.networks.isTrunk(account);
+  }
+
+  #subject(account: string | null, trunk: string | null, source: string | null, dialled: string): Subject {
+    if (trunk !== null) return { type: 'trunk', value: trunk };
+    if (account !== null) return accountSubject(account);
+    if (source !== null && !this.#site.networks.isPbx(source)) return addressSubject(source);
+    return { type: 'number', value: this.#site.number(dialled).e164 ?? dialled };
+  }
+
+  #open(key: string, joined: string, subject: Subject, dialled: string, started: Millis): Placed<T> | undefined {
+    const number = this.#site.number(dialled);
+    if (!number.chargeable || !number.blockable) return undefined;
+    const tag = this.#tag(number, subject, started);
+    if (tag === null) return undefined;
+    const call: Placed<T> = {
+      call: joined,
+      who: '',
+      dialled,
+      started,
+      answered: null,
+      ended: null,
+      id: joined,
+      source: '',
+      proof: 'none',
+      tag,
+    };
+    this.#join(key, call, subject);
+    this.#calls.set(key, call);
+    return call;
+  }
+
+  #join(key: string, call: Placed<T>, subject: Subject): void {
+    call.who = `${subject.type}:${subject.value}`;
+    let caller = this.#callers.get(call.who);
+    // a late record of an earlier time starts no story anew
+    if (caller === undefined || call.started - caller.last > this.#options.span) {
+      caller = { subject, calls: [], since: call.started, last: call.started, said: unsaid() };
+      this.#callers.set(call.who, caller);
+    }
+    caller.calls.push(key);
+    caller.last = Math.max(caller.last, call.started);
+    const from = caller.last - this.#options.span;
+    if (caller.calls.length > this.#options.most) caller.calls.shift();
+    const first = this.#calls.peek(caller.calls[0] ?? '');
+    if (caller.calls[0] !== key && (first === undefined || (first.started < from && first.ended !== null)))
+      caller.calls = caller.calls.filter((k) => k === key || (this.#calls.peek(k)?.started ?? -Infinity) >= from);
+  }
+
+  /** The account or source was learnt after the start. False: to this detector the call is nothing any more. */
+  #rehome(key: string, call: Placed<T>, subject: Subject): boolean {
+    const before = this.#callers.get(call.who);
+    if (before === undefined || RANK[subject.type] <= RANK[before.subject.type]) return true;
+    before.calls = before.calls.filter((k) => k !== key);
+    const tag = this.#tag(this.#site.number(call.dialled), subject, call.started);
+    if (tag === null) {
+      this.#calls.delete(key);
+      return false;
+    }
+    call.tag = tag;
+    this.#join(key, call, subject);
+    return true;
+  }
+
+  #change(call: Placed<T>, at: Millis): Change<T> | null {
+    const caller = this.#callers.get(call.who);
+    return caller === undefined ? null : { key: call.who, caller, call, at };
+  }
+
+  caller(key: string): Caller | undefined {
+    return this.#callers.peek(key);
+  }
+
+  /** A caller's calls that are still held, first started first. Records tell of calls in the order of their ends. */
+  of(caller: Caller): Placed<T>[] {
+    const held: Placed<T>[] = [];
+    for (const key of caller.calls) {
+      const call = this.#calls.peek(key);
+      if (call !== undefined) held.push(call);
+    }
+    return held.sort((a, b) => a.started - b.started);
+  }
+
+  snapshot(): unknown {
+    return { calls: this.#calls.snapshot(copy), callers: this.#callers.snapshot(copy) };
+  }
+
+  restore(snapshot: unknown): void {
+    const s = snapshot as { calls: Packed<Placed<T>>[]; callers: Packed<Caller>[] };
+    this.#calls.restore(s.calls, copy);
+    this.#callers.restore(s.callers, copy);
+  }
+}
+
+type AnyCall = Placed<unknown>;
+
+/** Talk so far, in milliseconds. */
+export const talkOf = ({ answered, ended }: AnyCall, at: Millis): Millis =>
+  answered === null ? 0 : Math.max(0, (ended ?? at) - answered);
+
+/**
+ * Without redials: who dials a number again that did not answer places one call, not many. `calls` first started first.
+ */
+export function withoutRedials<C extends AnyCall>(calls: readonly C[]): C[] {
+  const failed = new Map<string, Millis>();
+  return calls.filter((call) => {
+    const redial = (failed.get(call.dialled) ?? Infinity) <= call.started;
+    if (call.answered === null && call.ended !== null) failed.set(call.dialled, call.ended);
+    return !redial;
+  });
+}
+
+/** The most calls that began within any `span`; `calls` first started first. */
+export function mostWithin(calls: readonly AnyCall[], span: Millis): number {
+  let most = 0;
+  let first = 0;
+  for (const [i, { started }] of calls.entries()) {
+    while ((calls[first]?.started ?? started) < started - span) first++;
+    most = Math.max(most, i - first + 1);
+  }
+  return most;
+}
+
+/** The most calls that were connected at one time, `at` at the latest. One that ends as another begins is not beside it. */
+export function mostAtOnce(calls: readonly AnyCall[], at: Millis): number {
+  const turns: (readonly [Millis, 1 | -1])[] = [];
+  for (const { answered, ended } of calls)
+    if (answered !== null && (ended ?? at) >= answered) turns.push([answered, 1], [ended ?? at + 1, -1]);
+  turns.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  let up = 0;
+  let most = 0;
+  for (const [, turn] of turns) most = Math.max(most, (up += turn));
+  return most;
+}
+
+/** What evidence says of the calls that it rests on: the latest fifty, with their sources and what they cost so far. */
+export function citing(
+  site: Site,
+  calls: readonly AnyCall[],
+  at: Millis,
+): Pick<EvidenceDraft, 'calls' | 'callKeys' | 'sources' | 'sourceProof' | 'loss'> {
+  const ids: string[] = [];
+  const keys: string[] = [];
+  const proofs = new Map<string, SourceProof>();
+  let price = 0;
+  for (const call of calls.slice(-50)) {
+    addDistinct(keys, call.call, 50);
+    addDistinct(ids, call.id, 20);
+    if (call.source !== '' && (proofs.size < 8 || proofs.has(call.source)))
+      proofs.set(call.source, betterProof(proofs.get(call.source) ?? 'none', call.proof));
+  }
+  for (const call of calls) {
+    const talk = talkOf(call, at);
+    if (talk > 0) price += site.price(site.number(call.dialled), talk / SECOND) ?? 0;
+  }
+  const loss: Loss = { amount: Math.round(price * 100) / 100, currency: site.currency, estimated: true };
+  return {
+    calls: ids,
+    callKeys: keys,
+    sources: [...proofs.keys()],
+    // what is not certain of one is not certain of what is told of all
+    sourceProof: proofs.size === 0 ? 'none' : [...proofs.values()].reduce(worseProof),
+    ...(loss.amount > 0 ? { loss } : {}),
+  };
+}
