@@ -82,7 +82,7 @@ const AIMS: Readonly<
     const spared: Spared[] = [];
     const reason = whyNumbersStay(evidence, site);
     if (reason !== null) return spare(numbersOf(evidence).join(', '), reason);
-    for (const text of numbersOf(evidence)) {
+    for (const text of reachedNumbers(evidence)) {
       const all = readings(text, site);
       const number = all.find((n) => n.chargeable && n.e164 !== null)?.e164 ?? null;
       if (!all.every((n) => n.blockable)) spared.push({ target: text, reason: 'it is or may be an emergency number' });
@@ -99,6 +99,9 @@ const AIMS: Readonly<
  * a trunk): then the number that did cost money, and not those named beside it.
  */
 function whyNumbersStay(evidence: Evidence, { networks }: Site): string | null {
+  // calls that came in: whoever places them writes what number he likes as his own
+  if (typeof evidence.facts['rings'] === 'number' && factTexts(evidence, 'reached').length === 0)
+    return 'a caller can write any number as his own, and which were called back is not told';
   if (evidence.sourceProof !== 'none') return null;
   const outside = sourcesOf(evidence).some((address) => !networks.isPbx(address) && networks.trunkOf(address) === null);
   if (outside) return 'nothing proves that the caller is where its packets say: such calls can be forged';
@@ -110,6 +113,12 @@ function whyNumbersStay(evidence: Evidence, { networks }: Site): string | null {
   return all || new Set(numbersOf(evidence)).size === 1
     ? null
     : "which of these numbers was reached is not told, and the others may be anybody's";
+}
+
+/** Numbers that were called, where evidence tells them (fact `reached`) apart from others that it names. */
+function reachedNumbers(evidence: Evidence): readonly string[] {
+  const reached = factTexts(evidence, 'reached');
+  return reached.length > 0 ? reached : numbersOf(evidence);
 }
 
 const AIM_OF: Readonly<Record<Response, keyof typeof AIMS>> = {

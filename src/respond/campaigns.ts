@@ -92,7 +92,9 @@ const netOf = (source: string): string => {
 function marksOf(e: Evidence, sources: readonly string[]): string[] {
   // an attack that is spread does the same to each: two from one network who do different things are two
   const mine = (what: string, value: string): string => `${what}:${e.detector}:${value}`;
-  const marks = [...rangesOf(e), ...sources.map((source) => mine('source', sourceKey(source)))];
+  // of calls behind one address each is somebody's own: the phones of an office, a family, a hotel
+  const phones = e.callKeys.length === 0 ? sources.map((source) => mine('source', sourceKey(source))) : [];
+  const marks = [...rangesOf(e), ...phones];
   if (severityRank(e.severity) < severityRank('high')) return [...new Set(marks)];
   const programs = [...texts(e.facts['userAgent']), ...texts(e.facts['userAgents'])].filter((name) => name !== '');
   return [

@@ -13,6 +13,7 @@ import { BoundedMap, type Packed } from '../windows.ts';
 import { en } from '../words/index.ts';
 import type { Words } from '../words/index.ts';
 import { Campaigns, type CampaignsSnapshot } from './campaigns.ts';
+import { whose } from './families.ts';
 import { furtherAccount, furtherAlert } from './further.ts';
 import { deterministicId } from './ids.ts';
 import type { Proposal } from './policy.ts';
@@ -22,6 +23,7 @@ import {
   decideOnce,
   fold,
   foundBy,
+  gravityFor,
   incidentOf,
   joinKeys,
   newStory,
@@ -29,6 +31,7 @@ import {
   packStory,
   tell,
   unpackStory,
+  weigh,
   type PackedStory,
   type Story,
 } from './story.ts';
@@ -41,7 +44,7 @@ export interface IncidentsOptions {
   readonly words?: Words;
 }
 
-/** Asked with the incident as it stands with the evidence in it, and the rules (raising.ts) that made it graver. */
+/** Asked with the incident as it stands, for whom the evidence is about, with the evidence in it, and the rules (raising.ts) that made it graver. */
 export type DecisionsFor = (incident: Incident, evidence: Evidence, raisedBy: readonly string[]) => readonly Proposal[];
 
 /** What one piece of evidence changed: all of it belongs into one commit. */
@@ -119,6 +122,7 @@ export class Incidents {
       this.#aliases.set(other.id, story.id);
     }
     tell(story, evidence);
+    if (common.keys.length > 0) story.spread = true;
     const raised = this.#raise(story, evidence, { sources, callers: common.callers });
     trace(story.traces, evidence, sources);
     this.#stories.set(story.id, story);
@@ -127,7 +131,11 @@ export class Incidents {
       if (keys.includes(key) || !this.#keys.has(key)) this.#keys.set(key, story.id);
 
     const incident = this.#incident(story);
-    const decisions = this.#decide(story, evidence, decisionsFor(incident, evidence, [...story.raisedBy]));
+    const decisions = this.#decide(
+      story,
+      evidence,
+      decisionsFor({ ...incident, severity: gravityFor(story, evidence) }, evidence, [...story.raisedBy]),
+    );
     const rose = severityRank(story.severity) > before;
     const account = furtherAccount(story, evidence, raised, rose);
     const alerts = [
@@ -190,6 +198,8 @@ export class Incidents {
       const says = severityRank(to) > severityRank(story.severity) || !MILD.has(name);
       if (says) story.raisedBy.add(name);
       story.severity = graver(story.severity, to);
+      // that many call the same is told of all, and held against none
+      if (name !== 'many-callers') weigh(story, whose(evidence), to);
     }
     return raised.map(({ name }) => name);
   }

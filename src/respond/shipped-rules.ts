@@ -6,11 +6,16 @@ import type { RuleOptions } from './options.ts';
  * the evidence's own where an address or a contact is named, for a grave story may hold harmless addresses.
  * Who guesses passwords is denied for an hour only: a colleague with an old one may be behind the same address.
  * A new secret is never given by rule: it locks the owner out too.
+ * Nothing is ever done by rule about spoofed-source and exposure (who did it is just what is not known), latency and
+ * traffic (no attack, or none that can be stopped).
  */
+/** Detectors of calls that an account places to numbers that cost money. */
+const CALLS = ['call-burst', 'repeated-destination', 'risky-destination', 'new-destination', 'test-call'];
+
 export const SHIPPED_RULES: readonly (Partial<RuleOptions> & { readonly name: string; readonly why: string })[] = [
   {
     name: 'costly-calls',
-    detector: ['out-of-hours-calls', 'unregistered-caller'],
+    detector: ['out-of-hours-calls', 'unregistered-caller', ...CALLS],
     severity: 'critical',
     severity_of: 'incident',
     do: ['hang-up'],
@@ -26,7 +31,7 @@ export const SHIPPED_RULES: readonly (Partial<RuleOptions> & { readonly name: st
   },
   {
     name: 'premium-calls',
-    detector: ['out-of-hours-calls', 'unregistered-caller'],
+    detector: ['out-of-hours-calls', 'unregistered-caller', 'spend', ...CALLS],
     severity: 'critical',
     severity_of: 'incident',
     numbers: 'national',
@@ -34,8 +39,23 @@ export const SHIPPED_RULES: readonly (Partial<RuleOptions> & { readonly name: st
     why: 'its calls cost money without going abroad',
   },
   {
+    name: 'budget-spent',
+    detector: 'spend',
+    severity: 'critical',
+    do: ['hang-up', 'block-international'],
+    why: 'the budget for such calls is spent',
+  },
+  {
+    name: 'odd-calls-abroad',
+    detector: CALLS,
+    severity: 'high',
+    severity_of: 'incident',
+    do: ['block-international'],
+    why: 'nobody dials like this',
+  },
+  {
     name: 'late-calls-of-nobody',
-    detector: 'out-of-hours-calls',
+    detector: ['out-of-hours-calls', ...CALLS],
     severity: 'high',
     severity_of: 'incident',
     known_account: false,
@@ -94,5 +114,34 @@ export const SHIPPED_RULES: readonly (Partial<RuleOptions> & { readonly name: st
     severity: 'high',
     do: ['block-address'],
     why: 'it searches the PBX for a way in',
+  },
+  {
+    name: 'calls-led-through',
+    detector: ['through-dial', 'forwarding'],
+    severity: 'critical',
+    do: ['hang-up'],
+    why: 'calls come in and leave again at our expense',
+  },
+  {
+    name: 'numbers-led-to',
+    detector: ['through-dial', 'forwarding'],
+    severity: 'high',
+    do: ['block-number'],
+    why: 'calls from outside are led there at our expense',
+  },
+  {
+    name: 'called-back',
+    detector: 'wangiri',
+    severity: 'high',
+    do: ['block-number'],
+    why: 'it rang once to be called back',
+  },
+  {
+    name: 'disturber',
+    detector: ['flood', 'teardown', 'replay', 'gateway-impersonation'],
+    severity: 'high',
+    do: ['block-address'],
+    for: '1h',
+    why: 'its messages disturb or deceive the PBX',
   },
 ];

@@ -14,6 +14,7 @@ import {
 } from '../model.ts';
 import type { Networks } from '../site/site.ts';
 import { iso } from '../time.ts';
+import { whose } from './families.ts';
 import { deterministicId } from './ids.ts';
 import { mergeTraces, noTraces, type RaisingRule, type Traces } from './raising.ts';
 
@@ -66,6 +67,10 @@ export interface Story {
   readonly traces: Traces;
   /** accounts of which a line has said that they were taken over, or has them as its subject */
   readonly toldOf: Set<string>;
+  /** joined from stories of several accounts by what they have in common (campaigns.ts) */
+  spread: boolean;
+  /** how grave it is for each of those it is about */
+  readonly gravities: Map<string, Severity>;
   /** accounts taken over after the line that told of the story */
   further: number;
 }
@@ -87,6 +92,7 @@ export const packStory = (s: Story) => ({
     signals: [...s.traces.signals],
   },
   toldOf: [...s.toldOf],
+  gravities: [...s.gravities],
 });
 
 export const unpackStory = (p: PackedStory): Story => ({
@@ -104,6 +110,7 @@ export const unpackStory = (p: PackedStory): Story => ({
     signals: new Map(p.traces.signals),
   },
   toldOf: new Set(p.toldOf),
+  gravities: new Map(p.gravities),
 });
 
 // A contact that is ended is one from certain addresses: another thief's, or his next one, is another decision.
@@ -135,6 +142,8 @@ export const newStory = (first: Evidence): Story => ({
   decisions: new Map(),
   traces: noTraces(),
   toldOf: new Set(),
+  spread: false,
+  gravities: new Map(),
   further: 0,
 });
 
@@ -218,6 +227,20 @@ function addLoss(losses: readonly KnownLoss[], known: KnownLoss): KnownLoss[] {
   return [...others, larger].slice(-HELD);
 }
 
+/** Notes how grave it is for one of those it is about. */
+export function weigh(story: Story, who: string, severity: Severity): void {
+  const known = story.gravities.get(who);
+  if (known !== undefined || story.gravities.size < HELD)
+    story.gravities.set(who, known === undefined ? severity : graver(known, severity));
+}
+
+/**
+ * How grave the story is for whom this evidence is about, as rules of the policy ask. In a story that was joined only by
+ * what several accounts have in common, nobody pays for what another one did.
+ */
+export const gravityFor = (story: Story, e: Evidence): Severity =>
+  story.spread ? (story.gravities.get(whose(e)) ?? e.severity) : story.severity;
+
 /** Takes evidence into the story. `updatedAt` never goes back. */
 export function tell(story: Story, e: Evidence): void {
   story.evidence++;
@@ -229,6 +252,7 @@ export function tell(story: Story, e: Evidence): void {
   // A detector's later words about the same subject are its earlier ones with newer numbers.
   if (rises > 0 || (rises === 0 && sameVoice)) story.headline = headlineOf(e);
   story.severity = graver(story.severity, e.severity);
+  weigh(story, whose(e), e.severity);
   if (e.subject.type === 'account') addAll(story.accounts, [e.subject.value]);
   if (e.subject.type === 'address') addAll(story.sources, [e.subject.value]);
   addAll(story.accounts, e.accounts);
@@ -258,7 +282,22 @@ export function fold(elder: Story, younger: Story): void {
   for (const d of younger.decisions.values()) decideOnce(elder, { ...d, incident: elder.id });
   mergeTraces(elder.traces, younger.traces);
   addAll(elder.toldOf, younger.toldOf);
+  elder.spread ||= younger.spread;
+  for (const [who, severity] of younger.gravities) weigh(elder, who, severity);
   elder.further = Math.max(elder.further, younger.further);
+}
+
+/**
+ * Of too many decisions the oldest that was done once, else the oldest: a long attack must not end in nothing being decided. The
+ * store keeps it, and what is decided again has the same id.
+ */
+function leastMissed(decisions: ReadonlyMap<string, Decision>): string {
+  let first = '';
+  for (const [key, { until }] of decisions) {
+    if (until === null) return key;
+    if (first === '') first = key;
+  }
+  return first;
 }
 
 /**
@@ -270,7 +309,7 @@ export function decideOnce(story: Story, decision: Decision): Decision | null {
   const key = decisionKey(decision);
   const known = story.decisions.get(key);
   if (known === undefined) {
-    if (story.decisions.size >= DECISIONS) return null;
+    if (story.decisions.size >= DECISIONS) story.decisions.delete(leastMissed(story.decisions));
     story.decisions.set(key, decision);
     return decision;
   }

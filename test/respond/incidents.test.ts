@@ -8,6 +8,7 @@ import { evidence, T0 } from '../support/evidence.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 function networks(): Networks {
   const site = createSite(
@@ -327,6 +328,11 @@ describe('incidents: an attack over many extensions', () => {
       'abc',
     ],
     [
+      'late calls of three colleagues behind one router, to three countries',
+      ['3712000', '4420700', '3816000'].map((b, i) => ({ ...late(3, 1, 'medium', b)[i]!, sources: [A] })),
+      'abc',
+    ],
+    [
       'three odd phones of one /24',
       [
         hijack('1', 0, '198.18.0.1', 'medium'),
@@ -412,6 +418,30 @@ describe('incidents: an attack over many extensions', () => {
         ['unregistered-caller', '2'],
       ],
     );
+  });
+
+  it('nobody pays for what another account of a spread attack did', () => {
+    const incidents = new Incidents(NETWORKS);
+    const asked: [string, Severity][] = [];
+    const add = (e: Evidence): void =>
+      void incidents.add(e, (incident, { subject }) => {
+        asked.push([subject.value, incident.severity]);
+        return [];
+      });
+    const [first, second, third] = late(3, 1);
+    add({ ...first!, severity: 'critical' });
+    add({ ...second!, severity: 'critical' });
+    add(third!);
+    add(see('spend', 'medium', '102', [], 4));
+    add(see('spend', 'medium', '101', [], 4));
+    assert.equal(incidents.open(T0 + 5 * MINUTE).length, 1);
+    assert.deepEqual(asked, [
+      ['100', 'critical'],
+      ['101', 'critical'],
+      ['102', 'medium'],
+      ['102', 'medium'],
+      ['101', 'critical'],
+    ]);
   });
 
   it('a hundred accounts taken over are no hundred lines', () => {
@@ -620,6 +650,20 @@ describe('incidents', () => {
       incidents.add(see('x', 'high', '1', [], 4), propose(null, '3', 'pending'))!.decisions[0]?.state,
       'pending',
     );
+  });
+
+  it('goes on deciding however long a story gets, with what was done once forgotten first', () => {
+    const incidents = new Incidents(NETWORKS);
+    const decided = Array.from({ length: 300 }, (_, n) => {
+      const propose = (): Proposal[] => [
+        { action: 'hang-up', target: `c${n}`, until: null, why: 'w', state: 'pending' },
+        { action: 'block-international', target: '1', until: T0 + DAY, why: 'w', state: 'pending' },
+      ];
+      return incidents.add(see('x', 'high', '1', [], n / 60), propose)!.decisions.map(({ action }) => action);
+    });
+    assert.deepEqual(decided[0], ['hang-up', 'block-international']);
+    assert.deepEqual(new Set(decided.slice(1).flat()), new Set(['hang-up']));
+    assert.ok(decided.every((actions) => actions.includes('hang-up')));
   });
 
   it('decides to end a contact anew for another thief, and once for each', () => {

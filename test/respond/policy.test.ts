@@ -237,6 +237,99 @@ const TABLE: [string, Evidence, string[], Partial<Incident>?][] = [
     [international, deny],
   ],
   ['a detector without rules', see('something-new', 'critical'), []],
+  ...['call-burst', 'repeated-destination', 'risky-destination', 'new-destination', 'test-call'].flatMap(
+    (detector): typeof TABLE => [
+      [`${detector}, critical`, see(detector, 'critical'), [...hangUps, international]],
+      [`${detector}, high`, see(detector, 'high'), [international]],
+      [`${detector}, medium`, see(detector, 'medium'), []],
+      [
+        `${detector} of somebody unknown to an emergency number and a costly one`,
+        see(detector, 'critical', { ...UNKNOWN, facts: { numbers: ['112', '37120000001'] } }),
+        ['block-number 37120000001'],
+      ],
+      [
+        `${detector} within the country, to premium numbers`,
+        see(detector, 'critical', { facts: { numbers: ['09001234567'] } }),
+        [...hangUps, international, 'block-account 1004'],
+      ],
+    ],
+  ),
+  ['a budget that is spent', see('spend', 'critical'), [...hangUps, international]],
+  ['a budget that is nearly spent', see('spend', 'high'), []],
+  [
+    'a budget of one account in a story that is critical by another detector',
+    see('spend', 'medium'),
+    [],
+    { severity: 'critical' },
+  ],
+  [
+    'a budget that is spent, an emergency call among the calls',
+    see('spend', 'critical', { facts: { numbers: ['0037120000001', '112'] } }),
+    [international],
+  ],
+  [
+    'calls led through the PBX from a trunk: the calls and the numbers, never the trunk',
+    see('through-dial', 'critical', {
+      subject: { type: 'trunk', value: 'carrier' },
+      accounts: [],
+      sources: ['198.51.100.3'],
+      sourceProof: 'none',
+      facts: { numbers: ['37120000001'], connected: 2 },
+    }),
+    [...hangUps, 'block-number 37120000001'],
+  ],
+  [
+    'calls led through, to an emergency number',
+    see('through-dial', 'critical', { facts: { numbers: ['112'], connected: 1 } }),
+    [],
+  ],
+  [
+    'a phone forwarded to a costly number: its owner may telephone',
+    see('forwarding', 'high', { facts: { numbers: ['37120000001'], connected: 1 } }),
+    ['block-number 37120000001'],
+  ],
+  ['a phone forwarded for once', see('forwarding', 'medium', { facts: { numbers: ['37120000001'] } }), []],
+  [
+    'rings to be called back: anybody can write any number as his own',
+    see('wangiri', 'high', {
+      subject: { type: 'number', value: '37120000001' },
+      accounts: ['1004'],
+      facts: { rings: 9, numbers: ['37120000001', '37120000002'] },
+    }),
+    [],
+  ],
+  [
+    'rings that were called back: those numbers alone',
+    see('wangiri', 'high', {
+      subject: { type: 'number', value: '37120000001' },
+      accounts: ['1004'],
+      facts: { rings: 9, numbers: ['37120000001', '37120000002'], reached: ['37120000002'] },
+    }),
+    ['block-number 37120000002'],
+  ],
+  ...['flood', 'teardown', 'replay', 'gateway-impersonation'].flatMap((detector): typeof TABLE => {
+    const from = (source: string, over: Partial<Evidence> = {}): Evidence =>
+      see(detector, 'high', {
+        ...NO_CALLS,
+        subject: { type: 'address', value: source },
+        accounts: [],
+        sources: [],
+        ...over,
+      });
+    return [
+      [`${detector} from an address that is proved`, from(THIEF), [deny]],
+      [`${detector} from one that is not`, from(THIEF, { sourceProof: 'none' }), []],
+      [`${detector} from the PBX`, from('192.0.2.10'), []],
+      [`${detector} from a trunk`, from('198.51.100.3'), []],
+      [`${detector} from the local network`, from('10.1.2.3'), []],
+      [`${detector}, medium`, { ...from(THIEF), severity: 'medium' }, []],
+    ];
+  }),
+  ...['spoofed-source', 'exposure', 'latency', 'traffic', 'blocked-caller'].map((detector): (typeof TABLE)[number] => [
+    `${detector} is never acted on`,
+    see(detector, 'critical', { facts: { numbers: ['37120000001'], connected: 3 } }),
+    [],
+  ]),
 ];
 
 describe('the shipped policy', () => {
