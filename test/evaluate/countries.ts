@@ -49,8 +49,8 @@ export const HOMES: Readonly<Record<string, Home>> = Object.fromEntries(
     home('PL', 'Europe/Warsaw', 'PLN', 'PL', '00', ['225NXXXXX 124NXXXXX 713NXXXXX', '601NXXXXX 512NXXXXX', '703NXXXXX', 'DE CZ UA GB NL']), // prettier-ignore
     home('AT', 'Europe/Vienna', 'EUR', 'AT-9', '00', ['01512NXXX 0316NXXXXX 0732NXXXXX', '0664NXXXXXX 0676NXXXXXX', '0900NXXXXX', 'DE CH IT HU CZ SI']), // prettier-ignore
     home('CH', 'Europe/Zurich', 'CHF', 'CH-ZH', '00', ['0443NXXXXX 0315NXXXXX 0617NXXXXX', '0791NXXXXX 0763NXXXXX', '0900NXXXXX', 'DE FR IT AT US GB']), // prettier-ignore
-    home('AU', 'Australia/Sydney', 'AUD', 'AU-NSW', '0011', ['029NXXXXXX 039NXXXXXX', '0412NXXXXX 0421NXXXXX', '190NXXXXXX', 'NZ US GB CN SG JP']), // prettier-ignore
-    home('BR', 'America/Sao_Paulo', 'BRL', 'BR', '00', ['01133NXXXXX 02133NXXXXX', '011991NXXXXX 021991NXXXXX', '0900NXXXXX', 'US AR PT ES DE']), // prettier-ignore
+    home('AU', 'Australia/Sydney', 'AUD', 'AU-NSW', '0011', ['029NXXXXXX 039NXXXXXX', '0412NXXXXX 0421NXXXXX', '1902NXXXXX', 'NZ US GB CN SG JP']), // prettier-ignore
+    home('BR', 'America/Sao_Paulo', 'BRL', 'BR', '0021', ['01133NXXXXX 02133NXXXXX', '011991NXXXXX 021991NXXXXX', '0900NXXXXX', 'US AR PT ES DE']), // prettier-ignore
     home('IN', 'Asia/Kolkata', 'INR', 'IN', '00', ['0222NXXXXXX 0112NXXXXXX', '98200NXXXX 99100NXXXX', '1900NXXXXXX', 'US GB AE SG DE AU']), // prettier-ignore
   ].map((h) => [h.country, h]),
 );
@@ -90,7 +90,7 @@ export const ABROAD: Readonly<Record<string, readonly [fixed: string, mobile: st
   PT: ['351213NXXXXX', '351912NXXXXX'],
   RO: ['40213NXXXXX', '40722NXXXXX'],
   SE: ['4686NXXXXX', '46701NXXXXX'],
-  SG: ['656NXXXXXX', '659NXXXXXX'],
+  SG: ['6563XXXXXX', '6591XXXXXX'],
   SI: ['38612NXXXXX', '38640NXXXXX'],
   TR: ['90212NXXXXXX', '90532NXXXXXX'],
   TN: ['21671NXXXXX', '21698NXXXXX'],
