@@ -129,3 +129,17 @@ export function countriesIn(places: Places | null, day: number): { place: string
     .map(([place, { calls, last }]) => ({ place, calls, last }))
     .sort((a, b) => b.calls - a.calls || (a.place < b.place ? -1 : 1));
 }
+
+/** Faded count of the countries that were called on one day alone. */
+export function calledOnce(places: Places | null, day: number): number {
+  const days = new Map<string, { days: number; last: number }>();
+  for (let i = 0; i < (places?.length ?? 0); i += WIDTH) {
+    const name = placeName(places?.[i] ?? 0);
+    if (name === null) continue;
+    const known = days.get(name) ?? { days: 0, last: 0 };
+    days.set(name, { days: known.days + (places?.[i + 2] ?? 0), last: Math.max(known.last, places?.[i + 3] ?? 0) });
+  }
+  let once = 0;
+  for (const country of days.values()) if (country.days === 1) once += faded(day - country.last);
+  return once;
+}

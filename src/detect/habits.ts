@@ -23,6 +23,11 @@ export interface Habits {
   usual(whose: Whose, measure: Measure): { readonly mean: number; readonly high: number };
   /** What is known of calls to where this number is. Only destinations that cost money (`chargeable`) are remembered. */
   called(whose: Whose, number: DialledNumber): Called;
+  /**
+   * How many countries a week are called for the first time: those that were called on one day alone, over the weeks
+   * watched (Good 1953; Good and Toulmin 1956). A hotel finds several a week, an office one a year.
+   */
+  discoveries(whose: Whose): number;
 }
 
 /** Of whom something is asked. */
@@ -64,4 +69,5 @@ export const noHabits: Habits = {
   silence: () => 1,
   usual: () => ({ mean: 0, high: 0 }),
   called: () => NEVER,
+  discoveries: () => 0,
 };

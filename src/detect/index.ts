@@ -1,11 +1,13 @@
 import blockedCaller from './blocked-caller.ts';
 import bruteForce from './brute-force.ts';
 import callBurst from './call-burst.ts';
+import newDestination from './new-destination.ts';
 import outOfHoursCalls from './out-of-hours-calls.ts';
 import registrationHijack from './registration-hijack.ts';
 import repeatedDestination from './repeated-destination.ts';
 import scan from './scan.ts';
 import testCall from './test-call.ts';
+import traffic from './traffic.ts';
 import unregisteredCaller from './unregistered-caller.ts';
 import wangiri from './wangiri.ts';
 
@@ -16,11 +18,13 @@ export const detectors = [
   blockedCaller,
   bruteForce,
   callBurst,
+  newDestination,
   outOfHoursCalls,
   registrationHijack,
   repeatedDestination,
   scan,
   testCall,
+  traffic,
   unregisteredCaller,
   wangiri,
 ] as const;
@@ -30,11 +34,13 @@ export const detectorParameters = {
   'blocked-caller': blockedCaller.parameters.prefault({}),
   'brute-force': bruteForce.parameters.prefault({}),
   'call-burst': callBurst.parameters.prefault({}),
+  'new-destination': newDestination.parameters.prefault({}),
   'out-of-hours-calls': outOfHoursCalls.parameters.prefault({}),
   'registration-hijack': registrationHijack.parameters.prefault({}),
   'repeated-destination': repeatedDestination.parameters.prefault({}),
   scan: scan.parameters.prefault({}),
   'test-call': testCall.parameters.prefault({}),
+  traffic: traffic.parameters.prefault({}),
   'unregistered-caller': unregisteredCaller.parameters.prefault({}),
   wangiri: wangiri.parameters.prefault({}),
 } as const;

@@ -17,7 +17,7 @@ import type { DialledNumber, Site } from '../site/site.ts';
 import { DAY, HOUR, SECOND, Zone } from '../time.ts';
 import { AccountWeeks, SHARD, type Day, type Slot } from './habit-accounts.ts';
 import { CallCount } from './habit-calls.ts';
-import { calledIn, countriesIn, notePlace, placeKeys } from './habit-places.ts';
+import { calledIn, calledOnce, countriesIn, notePlace, placeKeys } from './habit-places.ts';
 import { Week, type HourParts } from './habit-week.ts';
 import { MEASURES, type Called, type Habits, type Measure, type Whose } from './habits.ts';
 
@@ -334,6 +334,10 @@ export class LearnedHabits implements Habits {
 
   called(whose: Whose, number: DialledNumber): Called {
     return calledIn(this.#placesOf(whose), number, this.#day);
+  }
+
+  discoveries(whose: Whose): number {
+    return calledOnce(this.#placesOf(whose), this.#day) / Math.max(this.watched(whose) ?? 0, 1);
   }
 
   #placesOf(whose: Whose): number[] | null {

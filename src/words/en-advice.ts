@@ -93,6 +93,26 @@ const NOW: Readonly<Record<string, Steps>> = {
     { text: 'Somebody may be trying what the PBX lets through before the calls that cost money' },
     ...callsOf(account),
   ],
+  'new-destination': (_incident, account) =>
+    account === ''
+      ? [{ text: 'Find out which phone or line placed these calls; the sources and calls above name it' }]
+      : [
+          { text: `Ask whoever uses ${account} whether they know anybody there` },
+          blockInternational(account),
+          newSecret(account),
+        ],
+  traffic: (_incident, account) =>
+    account === ''
+      ? [
+          {
+            text: 'Look whether the PBX, its trunks and what it mirrors to ringfence are alive: ringfence doctor tells',
+          },
+          { text: 'If calls flood in, ask the carrier whether he sees where they come from' },
+        ]
+      : [
+          { text: `Look at what ${account} is doing: a campaign of yours, or a machine in its name` },
+          newSecret(account),
+        ],
   wangiri: () => [
     { text: 'Tell everybody not to call back numbers abroad that rang once' },
     { text: 'Hang up call-backs that are still running; ringfence block number keeps others from calling there' },
@@ -130,9 +150,16 @@ const SETTING: Readonly<Record<string, string>> = {
   'repeated-destination':
     'If a machine of yours calls there, raise the thresholds of [detect.repeated-destination]; a range that is called on several days by day is let alone',
   'test-call': 'If these are countries that you do business with, raise the thresholds of [detect.test-call]',
+  'new-destination':
+    'Nothing needs to be set: from tomorrow on the country is known here; where new ones are everyday business raise weeks under [detect.new-destination]',
+  traffic: 'If it is business as usual, it becomes so within some weeks; until then raise calls under [detect.traffic]',
   wangiri: 'If the callers are customers of yours, raise the thresholds of [detect.wangiri]',
   scan: 'If it is your own monitoring, name its address under [network] local or never_block',
 };
+
+/** The account as it is written, not as it is shown; '' where none is known. */
+const nameOf = ({ subject, accounts }: Incident): string =>
+  subject.type === 'account' ? subject.value : accounts.length === 1 ? (accounts[0] ?? '') : '';
 
 const withLines = (text: string, settings: Lines): Advice => (settings === null ? { text } : { text, settings });
 
@@ -144,7 +171,7 @@ export function legitimate(
   broken: readonly Broken[] = [],
 ): Advice[] {
   const detectors = [...new Set([incident.detector, ...evidence.map((e) => e.detector)])];
-  const story = { incident, evidence, account };
+  const story = { incident, evidence, account: nameOf(incident) };
   const own = detectors.flatMap((detector) => {
     const text = SETTING[detector];
     return text === undefined ? [] : [withLines(text, ownLines(detector, story))];
@@ -155,7 +182,7 @@ export function legitimate(
       ? []
       : [{ text: `Or let ${visible(each.detector, 64)} bear more, which holds for everybody`, settings }];
   });
-  const rule = account === '' ? null : ruleLines(detectors, account);
+  const rule = ruleLines(detectors, story.account);
   const toldOnly: Advice[] =
     rule === null ? [] : [{ text: 'Or be told of it and have nothing done about it', settings: rule }];
   return [

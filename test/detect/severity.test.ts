@@ -23,8 +23,13 @@ import {
   THIEF,
   tick,
 } from '../support/events.ts';
+import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
 
+/** A site known for long: twenty calls an hour, never abroad but to Bosnia. */
+const habits = madeHabits({ hourly: { 'site calls': 20 }, elsewhere: { site: ['BA'] } });
+
+const domestic = { dialled: '0301234567' };
 const late = (n: number, every: number, over = {}): Event[] =>
   series(n, NIGHT, every, (at, i) => started(at, { call: `c${i}`, ...over }));
 const answer = (over = {}): Event => connected(NIGHT + 5 * SECOND, { call: 'c0', startedAt: NIGHT, ...over });
@@ -192,6 +197,28 @@ const outcomes: Record<string, Record<string, Event[]>> = {
     'several dear numbers tried shortly': talks(3, MINUTE, 0.1, dear),
     'many countries tried shortly within a day': talks(4, HOUR, 0.1, abroad),
   },
+  'new-destination': {
+    'risky or late calls, several, where nobody here has called': talks(4, MINUTE, 1, riga),
+    'several new countries, one of them risky or called while closed': talks(3, MINUTE, 1, abroad, NIGHT),
+    'two premium, satellite or high-risk numbers where nobody called, while closed': late(2, MINUTE, satellite),
+    'a call where nobody here has called': talks(1, MINUTE, 1, riga),
+    'a range that nobody here called, in a risky country that others call': talks(1, 1, 1, () => '0038761000001'),
+  },
+  traffic: {
+    'an account calls far more than this hour or day has ever had, while closed': late(30, SECOND, domestic),
+    'an account, or the whole site, calls far more than usual': series(100, DAYTIME, SECOND, (at, i) =>
+      started(at, { call: `c${i}`, account: `${1000 + i}`, ...domestic }),
+    ),
+    'far more calls come in than usual': series(60, DAYTIME, SECOND, (at, i) =>
+      started(at, { call: `c${i}`, account: null, trunk: 'carrier' }),
+    ),
+    'no calls where many are usual, and no registrations either': [late(1, 1, domestic), tick(NIGHT + 9 * DAY)].flat(),
+    'no calls where many are usual, though phones register': [
+      late(1, 1, domestic),
+      registered(NIGHT + 9 * DAY),
+      tick(NIGHT + 9 * DAY),
+    ].flat(),
+  },
   wangiri: {
     'several call-backs to one-ring callers connect': [
       ...rings,
@@ -243,7 +270,7 @@ describe('docs/severity.md', () => {
     it(`${detector}: ${outcome} is ${severity}`, () => {
       const definition = detectors.find((d) => d.name === detector);
       const events = outcomes[detector]?.[outcome] ?? [];
-      const found = judge(definition, {}, site).take(...events);
+      const found = judge(definition, {}, site, { habits }).take(...events);
       const worst = Math.max(...found.map((e) => SEVERITIES.indexOf(e.severity)));
       assert.equal(SEVERITIES[worst], severity);
     });

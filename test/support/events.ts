@@ -1,10 +1,12 @@
 import type {
+  AnswerReceived,
   AuthFailed,
   AuthSucceeded,
   Binding,
   CallAnswered,
   CallEnded,
   CallFacts,
+  CallOnward,
   CallRecord,
   CallRecorded,
   CallRefused,
@@ -19,6 +21,7 @@ import type {
   RegisterRemoved,
   RequestAnswered,
   RequestFacts,
+  RequestRepeated,
   RequestSeen,
   Tick,
 } from '../../src/model.ts';
@@ -96,6 +99,45 @@ export const answered = (
   status,
   tookMs: 20,
   ringMs: null,
+  retransmissions: 0,
+  session: null,
+  ...over,
+});
+
+/** The thief sends the owner's INVITE again. */
+export const repeated = (at: Millis, over: Over<RequestRepeated> = {}): RequestRepeated => ({
+  kind: 'request.repeated',
+  ...happened(at),
+  method: 'INVITE',
+  callId: 'c@x',
+  cseq: 2,
+  branch: 'z9hG4bK1',
+  source: THIEF,
+  sourcePort: 5060,
+  transport: 'udp',
+  trunk: null,
+  firstSource: OWNER,
+  repeats: 1,
+  offersCredentials: true,
+  ...over,
+});
+
+/** The owner's phone takes a call of the PBX's. */
+export const received = (at: Millis, over: Over<AnswerReceived> = {}): AnswerReceived => ({
+  kind: 'answer.received',
+  ...happened(at),
+  status: 200,
+  method: 'INVITE',
+  callId: 'out@pbx',
+  source: OWNER,
+  sourcePort: 5060,
+  transport: 'udp',
+  asked: OWNER,
+  peer: true,
+  trunk: null,
+  userAgent: 'Yealink T46',
+  contactHost: OWNER,
+  tookMs: 900,
   retransmissions: 0,
   session: null,
   ...over,
@@ -233,6 +275,18 @@ export const ended = (at: Millis, over: Partial<CallFacts> = {}, status = 0): Ca
   lostSince: null,
 });
 
+/** An inbound call of the carrier's that is sent on to Latvia, unless `over` says otherwise. */
+export const onward = (at: Millis, state: CallOnward['state'], over: Partial<CallOnward> = {}): CallOnward => ({
+  ...call(at, { account: null, trunk: 'carrier', from: '4930999999', dialled: '4930123456', source: null }),
+  leg: `${over.call ?? 'call-1'}>1`,
+  to: '0037120000001',
+  via: 'carrier',
+  ...over,
+  kind: 'call.onward',
+  ...happened(at, 'ami'),
+  state,
+});
+
 /** The guard refuses a call of the owner of 1004. */
 export const refused = (at: Millis, over: Over<CallRefused> = {}): CallRefused => ({
   kind: 'call.refused',
@@ -310,10 +364,10 @@ export function judge(
   definition: unknown,
   parameters: Record<string, unknown> = {},
   site: Site = testSite(),
-  shared: Shared = { habits: noHabits },
+  shared: Partial<Shared> = {},
 ): Judge {
   const known = definition as DetectorDefinition;
-  const detector: Detector = known.create(known.parameters.parse(parameters), site, shared);
+  const detector: Detector = known.create(known.parameters.parse(parameters), site, { habits: noHabits, ...shared });
   const kinds = new Set<string>(known.consumes);
   return {
     detector,
