@@ -148,10 +148,13 @@ describe('alerts show', () => {
 
   it('tells the evidence by time, in local time, with its facts', () => {
     const lines = section('What was seen').split('\n');
-    assert.equal(lines[0], '  Sat 21 Nov 2026 (Europe/Berlin)');
-    assert.equal(lines[1], '  02:03:04  high      Extension 1004 was registered from a second address');
-    assert.equal(lines[2]?.trim(), 'user agent: friendly-scanner');
-    assert.match(lines[3] ?? '', /^ {2}02:13:04 {2}critical {2}Extension 1004 placed 12 calls/);
+    assert.equal(lines[0], '  Fri 20 Nov 2026 (Europe/Berlin)');
+    assert.equal(lines[1], '  18:00:00            closed since');
+    assert.equal(lines[2], '  Sat 21 Nov 2026 (Europe/Berlin)');
+    assert.equal(lines[3], '  02:03:04  high      Extension 1004 was registered from a second address');
+    assert.equal(lines[4]?.trim(), 'user agent: friendly-scanner');
+    assert.match(lines[5] ?? '', /^ {2}02:13:04 {2}critical {2}Extension 1004 placed 12 calls/);
+    assert.match(section('What was seen'), /\n {2}02:13:04 {2}decision {2}ringfence would block international calls/);
   });
 
   it('gives a heading to each day of the site', () => {
@@ -166,7 +169,7 @@ describe('alerts show', () => {
   it('names the rules and their thresholds', () => {
     const rules = section('Which rule, which threshold');
     assert.match(rules, /out-of-hours-calls: chargeable calls while the office is closed/);
-    assert.match(rules, /calls = 3: calls of one closed period/);
+    assert.match(rules, /calls = 3 \(seen: 12\): calls of one closed period/);
     assert.match(rules, /registration-hijack/);
   });
 
