@@ -1,10 +1,13 @@
 import blockedCaller from './blocked-caller.ts';
 import bruteForce from './brute-force.ts';
 import callBurst from './call-burst.ts';
+import exposure from './exposure.ts';
+import latency from './latency.ts';
 import newDestination from './new-destination.ts';
 import outOfHoursCalls from './out-of-hours-calls.ts';
 import registrationHijack from './registration-hijack.ts';
 import repeatedDestination from './repeated-destination.ts';
+import replay from './replay.ts';
 import scan from './scan.ts';
 import testCall from './test-call.ts';
 import traffic from './traffic.ts';
@@ -18,10 +21,13 @@ export const detectors = [
   blockedCaller,
   bruteForce,
   callBurst,
+  exposure,
+  latency,
   newDestination,
   outOfHoursCalls,
   registrationHijack,
   repeatedDestination,
+  replay,
   scan,
   testCall,
   traffic,
@@ -34,10 +40,13 @@ export const detectorParameters = {
   'blocked-caller': blockedCaller.parameters.prefault({}),
   'brute-force': bruteForce.parameters.prefault({}),
   'call-burst': callBurst.parameters.prefault({}),
+  exposure: exposure.parameters.prefault({}),
+  latency: latency.parameters.prefault({}),
   'new-destination': newDestination.parameters.prefault({}),
   'out-of-hours-calls': outOfHoursCalls.parameters.prefault({}),
   'registration-hijack': registrationHijack.parameters.prefault({}),
   'repeated-destination': repeatedDestination.parameters.prefault({}),
+  replay: replay.parameters.prefault({}),
   scan: scan.parameters.prefault({}),
   'test-call': testCall.parameters.prefault({}),
   traffic: traffic.parameters.prefault({}),

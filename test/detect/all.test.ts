@@ -12,13 +12,16 @@ import {
   ended,
   failed,
   judge,
+  type Judge,
   NIGHT,
   OWNER,
+  received,
   record,
   recorded,
   refused,
   registered,
   removed,
+  repeated,
   seen,
   series,
   started,
@@ -26,7 +29,6 @@ import {
   THIEF,
   tick,
   updated,
-  type Judge,
 } from '../support/events.ts';
 import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
@@ -34,8 +36,28 @@ import { testSite } from '../support/site.ts';
 /** At a site that has been known for long, where nobody calls abroad. */
 const atKnownSite = (definition: unknown): Judge => judge(definition, {}, testSite(), { habits: madeHabits() });
 
+const session = { origin: 'bob 3724394400', version: '1', originAddress: OWNER, connection: OWNER, keys: [] };
+
 /** Everything at once: a night on which every detector has something to say. */
 const night: Event[] = [
+  // the carrier was quick for three days, and slow for two hours
+  ...series(888, NIGHT - 8 * DAY, 5 * MINUTE, (at, i) =>
+    received(at, { source: '198.51.100.1', trunk: 'carrier', method: 'OPTIONS', tookMs: i < 864 ? 80 : 900 }),
+  ),
+  // keys in clear text, one of which a stranger offers again; the owner's INVITE is sent a second time
+  ...series(3, NIGHT - 4 * DAY - HOUR, MINUTE, (at, i) =>
+    answered(
+      at,
+      200,
+      { method: 'INVITE', callId: `k${i}@x`, source: OWNER, session: { ...session, keys: [`k${i}`] } },
+      { account: '1091' },
+    ),
+  ),
+  seen(NIGHT - 4 * DAY - 30 * MINUTE, { method: 'INVITE', callId: 'k@x', session: { ...session, keys: ['k1'] } }),
+  tick(NIGHT - 4 * DAY - 20 * MINUTE),
+  repeated(NIGHT - 4 * DAY - 10 * MINUTE),
+  registered(NIGHT - 4 * DAY - 9 * MINUTE, { transport: 'tls' }, { account: '1092', aor: '1092@pbx.example' }),
+  registered(NIGHT - 4 * DAY - 8 * MINUTE, {}, { account: '1092', aor: '1092@pbx.example' }),
   ...series(4, NIGHT - 4 * DAY, DAY, (at, i) =>
     connected(at, { call: `d${i}`, account: '1090', source: '203.0.113.90', dialled: '0301234567' }),
   ),

@@ -13,9 +13,12 @@ import {
   failed,
   judge,
   NIGHT,
+  OWNER,
+  received,
   refused,
   registered,
   removed,
+  repeated,
   seen,
   series,
   started,
@@ -78,6 +81,15 @@ const rings = series(5, DAYTIME, MINUTE, (at, i) => {
   };
   return ended(at + 3 * SECOND, facts, 487);
 });
+
+const session = { origin: 'bob 3724394400', version: '1', originAddress: OWNER, connection: OWNER, keys: ['k'] };
+const encrypted = (at: number, facts: object = {}, over: object = {}): Event =>
+  answered(at, 200, { method: 'INVITE', source: OWNER, session, ...facts }, over);
+/** A peer answers OPTIONS quickly for four days, and slowly for so many times five minutes. */
+const slow = (trunk: string | null, times: number): Event[] =>
+  series(1152 + times, NIGHT, 5 * MINUTE, (at, i) =>
+    received(at, { method: 'OPTIONS', trunk, tookMs: i < 1152 ? 80 : 900 }),
+  );
 
 /** Each outcome of docs/severity.md, brought about. */
 const outcomes: Record<string, Record<string, Event[]>> = {
@@ -218,6 +230,36 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       registered(NIGHT + 9 * DAY),
       tick(NIGHT + 9 * DAY),
     ].flat(),
+  },
+  replay: {
+    'a request, or credentials, that came from one address are shown again from another': [repeated(NIGHT)],
+    'an SRTP key of one call comes again from another address in another call': [
+      encrypted(NIGHT),
+      seen(NIGHT + HOUR, { method: 'INVITE', callId: 'other@x', session }),
+      tick(NIGHT + 2 * HOUR),
+    ],
+    'a request without credentials is sent again from another address': [repeated(NIGHT, { offersCredentials: false })],
+    'a session description of one call comes again from another address': [
+      answered(NIGHT, 200, { method: 'INVITE', source: OWNER, session: { ...session, keys: [] } }),
+      seen(NIGHT + HOUR, { method: 'INVITE', callId: 'other@x', session: { ...session, keys: [] } }),
+      tick(NIGHT + 2 * HOUR),
+    ],
+    'a phone uses one SRTP key for several calls': series(3, NIGHT, HOUR, (at, i) =>
+      encrypted(at, { callId: `${i}@x` }),
+    ),
+  },
+  exposure: {
+    'SRTP keys of a trunk in clear text across the internet': series(2, NIGHT, HOUR, (at, i) =>
+      encrypted(at, { callId: `${i}@x` }, { trunk: 'carrier' }),
+    ),
+    'a phone that used TLS registers without it': [registered(NIGHT, { transport: 'tls' }), registered(NIGHT + HOUR)],
+    'SRTP keys of an account or address in clear text across the internet': series(2, NIGHT, HOUR, (at, i) =>
+      encrypted(at, { callId: `${i}@x` }),
+    ),
+  },
+  latency: {
+    'a trunk or the PBX much slower than usual for long': slow('carrier', 60),
+    'a trunk, the PBX or a phone much slower than usual for a while': slow(null, 60),
   },
   wangiri: {
     'several call-backs to one-ring callers connect': [

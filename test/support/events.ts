@@ -143,6 +143,45 @@ export const received = (at: Millis, over: Over<AnswerReceived> = {}): AnswerRec
   ...over,
 });
 
+/** The thief sends the owner's INVITE again. */
+export const repeated = (at: Millis, over: Over<RequestRepeated> = {}): RequestRepeated => ({
+  kind: 'request.repeated',
+  ...happened(at),
+  method: 'INVITE',
+  callId: 'c@x',
+  cseq: 2,
+  branch: 'z9hG4bK1',
+  source: THIEF,
+  sourcePort: 5060,
+  transport: 'udp',
+  trunk: null,
+  firstSource: OWNER,
+  repeats: 1,
+  offersCredentials: true,
+  ...over,
+});
+
+/** The owner's phone takes a call of the PBX's. */
+export const received = (at: Millis, over: Over<AnswerReceived> = {}): AnswerReceived => ({
+  kind: 'answer.received',
+  ...happened(at),
+  status: 200,
+  method: 'INVITE',
+  callId: 'out@pbx',
+  source: OWNER,
+  sourcePort: 5060,
+  transport: 'udp',
+  asked: OWNER,
+  peer: true,
+  trunk: null,
+  userAgent: 'Yealink T46',
+  contactHost: OWNER,
+  tookMs: 900,
+  retransmissions: 0,
+  session: null,
+  ...over,
+});
+
 export const failed = (at: Millis, over: Over<AuthFailed> = {}): AuthFailed => ({
   kind: 'auth.failed',
   ...happened(at),
