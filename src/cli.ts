@@ -189,10 +189,21 @@ function buildProgram(): Command {
     .option('--enforce', 'as if mode were "enforce"', false)
     .action(action(() => import('./commands/respond-test.ts')));
 
-  program
+  const detectors = program
     .command('detectors [name]')
     .description('every detector, its parameters and defaults')
     .action(action(() => import('./commands/detectors.ts')));
+  detectors
+    .command('baseline [account]')
+    .description('what is usual for an account, a group or the site by hour of the week, as a picture')
+    .option('--site', 'of the whole site', false)
+    .option('--group <name>', 'of a group of [groups]')
+    .addOption(
+      new Option('--measure <measure>', 'what the picture shows')
+        .choices(['calls', 'chargeable', 'minutes', 'spend', 'inbound'])
+        .default('calls'),
+    )
+    .action(action(() => import('./commands/detectors-baseline.ts')));
 
   program
     .command('number [number...]')
