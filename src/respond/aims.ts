@@ -95,15 +95,15 @@ const AIMS: Readonly<
 
 /**
  * Whoever writes any source address could have the numbers of anybody blocked, by calls that he forges or lets ring once.
- * What counts is a caller who was proved, or the PBX's own word for a call that connected (records; a call that came in by
- * a trunk): then the number that did cost money, and not those named beside it.
+ * What counts is a caller who was proved, or the PBX's own word for a call that connected (records): then the number that did cost money, and not those named beside it.
  */
 function whyNumbersStay(evidence: Evidence, { networks }: Site): string | null {
   // calls that came in: whoever places them writes what number he likes as his own
   if (typeof evidence.facts['rings'] === 'number' && factTexts(evidence, 'reached').length === 0)
     return 'a caller can write any number as his own, and which were called back is not told';
   if (evidence.sourceProof !== 'none') return null;
-  const outside = sourcesOf(evidence).some((address) => !networks.isPbx(address) && networks.trunkOf(address) === null);
+  // a trunk is known by its address, which a forger writes as well as any other; its own calls are acknowledged, and so proved
+  const outside = sourcesOf(evidence).some((address) => !networks.isPbx(address));
   if (outside) return 'nothing proves that the caller is where its packets say: such calls can be forged';
   const connected = evidence.facts['connected'];
   if (typeof connected !== 'number' || connected <= 0)

@@ -124,14 +124,24 @@ const TABLE: [string, Evidence, string[], Partial<Incident>?][] = [
     ['block-number 37120000001', 'block-number 37120000002'],
   ],
   [
-    'a call that came in by a trunk and left again: the carrier forges nothing',
+    'a call that came in by a trunk and left again',
+    see('out-of-hours-calls', 'high', {
+      ...UNKNOWN,
+      sources: ['198.51.100.3'],
+      sourceProof: 'answered',
+      facts: { numbers: ['37120000001'], connected: 1 },
+    }),
+    ['block-number 37120000001'],
+  ],
+  [
+    "the same, and nothing proves that it was the carrier: a forger writes a trunk's address as well as any other",
     see('out-of-hours-calls', 'high', {
       ...UNKNOWN,
       sources: ['198.51.100.3'],
       sourceProof: 'none',
       facts: { numbers: ['37120000001'], connected: 1 },
     }),
-    ['block-number 37120000001'],
+    [],
   ],
   [
     'an emergency number among them: it is never blocked, and no call is hung up',
@@ -273,10 +283,21 @@ const TABLE: [string, Evidence, string[], Partial<Incident>?][] = [
       subject: { type: 'trunk', value: 'carrier' },
       accounts: [],
       sources: ['198.51.100.3'],
-      sourceProof: 'none',
+      sourceProof: 'answered',
       facts: { numbers: ['37120000001'], connected: 2 },
     }),
     [...hangUps, 'block-number 37120000001'],
+  ],
+  [
+    'the same in the name of the trunk: the calls alone',
+    see('through-dial', 'critical', {
+      subject: { type: 'trunk', value: 'carrier' },
+      accounts: [],
+      sources: ['198.51.100.3'],
+      sourceProof: 'none',
+      facts: { numbers: ['37120000001'], connected: 2 },
+    }),
+    hangUps,
   ],
   [
     'calls led through, to an emergency number',
