@@ -9,7 +9,7 @@ import {
   type SourceProof,
 } from '../model.ts';
 import { iso } from '../time.ts';
-import { networkOf, type Device, type Sameness } from './devices.ts';
+import { networkOf, sameness, type Device, type Sameness } from './devices.ts';
 import { printable } from './phrases.ts';
 import { accountSubject, addressSubject, escalate, unsaid, type Said } from './story.ts';
 
@@ -48,6 +48,8 @@ export interface State {
 }
 
 const DEVICES = 12;
+/** devices behind one address that are told apart: a desk phone and a softphone in one office */
+const TOGETHER = 4;
 const STORIES = 4;
 
 const rankOf = (story: Story): number => (story.said.severity === null ? -1 : severityRank(story.said.severity));
@@ -129,9 +131,19 @@ export function tell(
   ];
 }
 
-/** Takes a device in, or renews what is known of it; of too many a thief's is forgotten first, then the longest unseen. */
+/** What is known of a device: as itself, else as another that was seen at its address. */
+export function knownAs(state: State, device: Device): Device | undefined {
+  const there = state.devices.filter((d) => d.key === device.key);
+  return there.find((d) => sameness(d, device) !== 'other') ?? there[0];
+}
+
+/**
+ * Takes a device in, or renews what is known of it; of too many a thief's is forgotten first, then the longest unseen. Two
+ * behind one address stay two, so that a softphone that goes travelling is known by what it was at home.
+ */
 export function remember(state: State, device: Device): void {
-  const known = state.devices.find((d) => d.key === device.key);
+  const there = state.devices.filter((d) => d.key === device.key);
+  const known = there.find((d) => sameness(d, device) !== 'other') ?? (there.length < TOGETHER ? undefined : there[0]);
   const suspect = state.stories.some((s) => s.key === device.key && rankOf(s) >= severityRank('high'));
   if (suspect) (known ?? device).suspect = true;
   if (known !== undefined) {

@@ -30,7 +30,7 @@ import {
   visitor,
   type Device,
 } from './devices.ts';
-import { isHome, ownDevices, ownerOf, remember, storyOf, tell, type State } from './hijack-story.ts';
+import { isHome, knownAs, ownDevices, ownerOf, remember, storyOf, tell, type State } from './hijack-story.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, printable } from './phrases.ts';
 import { addDistinct, copy } from './story.ts';
@@ -107,7 +107,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
     const device = deviceOf(binding, binding.source, at);
     this.#pending.delete(`${event.account ?? event.aor}|${device.key}`);
     const rivals = devicesOf([event.previous, ...event.displaced], at).filter((d) => d.key !== device.key);
-    const known = state.devices.find((d) => d.key === device.key);
+    const known = knownAs(state, device);
     const found = this.#borrowed(event, state, device);
     if (known === undefined) found.push(...this.#newcomer(event, state, device, rivals));
     else found.push(...this.#returned(event, state, device, known, rivals));

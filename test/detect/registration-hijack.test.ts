@@ -221,6 +221,24 @@ describe('registration-hijack', () => {
       [],
     ],
     [
+      'a softphone that was used in the office beside the desk phone goes travelling, told by its instance',
+      [
+        registered(NIGHT, { instance }),
+        registered(
+          NIGHT + HOUR,
+          { userAgent: 'Linphone', instance: '<urn:uuid:2>' },
+          { others: [binding(NIGHT, { instance })] },
+        ),
+        registered(NIGHT + 2 * HOUR, { instance }),
+        registered(
+          NIGHT + DAY,
+          { source: THIEF, userAgent: 'Linphone', instance: '<urn:uuid:2>' },
+          { others: [binding(NIGHT + DAY, { instance })] },
+        ),
+      ],
+      ['low 1004'],
+    ],
+    [
       'a phone that moves once, told by its instance',
       [
         registered(NIGHT, { instance }),

@@ -5,6 +5,8 @@
  *   --quick         a week of ordinary life and a few attacks, for a look
  *   --set train     the sites on which thresholds may be set (default: test)
  *   --only TEXT     attacks whose name has TEXT in it
+ *   --nth N         each attack at every Nth site (default: 2)
+ *   --judged N      days of ordinary life that are judged (default: 49)
  *   --jobs N        processes at once (default: one for each processor)
  *   --details       every false alarm and every missed attack, on stderr
  *   --write         puts the result into docs/evaluation.json and its tables into docs/evaluation.md
@@ -25,6 +27,8 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     set: { type: 'string', default: 'test' },
     only: { type: 'string', default: '' },
+    nth: { type: 'string' },
+    judged: { type: 'string' },
     jobs: { type: 'string', default: String(cpus().length) },
     details: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -33,7 +37,12 @@ const { values } = parseArgs({
   },
 });
 const set = values.set === 'train' ? 'train' : 'test';
-const extent = values.quick ? QUICK : FULL;
+const usual = values.quick ? QUICK : FULL;
+const extent = {
+  ...usual,
+  ...(values.nth === undefined ? {} : { everyNth: Number(values.nth) }),
+  ...(values.judged === undefined ? {} : { judged: Number(values.judged) }),
+};
 const FEEDS: readonly Feed[] = ['live', 'cdr'];
 const DOCS = join(import.meta.dirname, '../../docs');
 
@@ -46,7 +55,14 @@ function one(index: number): void {
 /** One site in a process of its own. */
 function child(index: number, feed: Feed): Promise<SiteResult> {
   const options = ['--set', set, '--site', String(index), '--feed', feed, '--only', values.only];
-  const args = ['--import', 'tsx', import.meta.filename, ...options, ...(values.quick ? ['--quick'] : [])];
+  options.push(
+    '--nth',
+    String(extent.everyNth),
+    '--judged',
+    String(extent.judged),
+    ...(values.quick ? ['--quick'] : []),
+  );
+  const args = ['--import', 'tsx', import.meta.filename, ...options];
   return new Promise((resolve, reject) => {
     const run = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
