@@ -12,15 +12,18 @@ import type {
   CallRefused,
   CallStarted,
   CallUpdated,
+  DialogRequest,
   Event,
   Evidence,
   EvidenceDraft,
   Feed,
+  Malformed,
   Millis,
   RegisterAccepted,
   RegisterRemoved,
   RequestAnswered,
   RequestFacts,
+  RequestOwnAddress,
   RequestRepeated,
   RequestSeen,
   Tick,
@@ -143,43 +146,40 @@ export const received = (at: Millis, over: Over<AnswerReceived> = {}): AnswerRec
   ...over,
 });
 
-/** The thief sends the owner's INVITE again. */
-export const repeated = (at: Millis, over: Over<RequestRepeated> = {}): RequestRepeated => ({
-  kind: 'request.repeated',
+/** The thief ends a call of the owner's. */
+export const within = (at: Millis, over: Over<DialogRequest> = {}): DialogRequest => ({
+  kind: 'dialog.request',
   ...happened(at),
-  method: 'INVITE',
-  callId: 'c@x',
-  cseq: 2,
-  branch: 'z9hG4bK1',
+  method: 'BYE',
+  callId: 'call-1@x',
+  call: 'call-1',
+  account: '1004',
   source: THIEF,
   sourcePort: 5060,
   transport: 'udp',
   trunk: null,
-  firstSource: OWNER,
-  repeats: 1,
-  offersCredentials: true,
+  userAgent: '',
+  inDialogSource: false,
+  tagsMatch: false,
+  expected: [OWNER],
+  session: null,
   ...over,
 });
 
-/** The owner's phone takes a call of the PBX's. */
-export const received = (at: Millis, over: Over<AnswerReceived> = {}): AnswerReceived => ({
-  kind: 'answer.received',
+/** Somebody sends the PBX an INVITE from the PBX's own address. */
+export const ownAddress = (at: Millis, facts: Partial<RequestFacts> = {}): RequestOwnAddress => ({
+  kind: 'request.own-address',
   ...happened(at),
-  status: 200,
-  method: 'INVITE',
-  callId: 'out@pbx',
-  source: OWNER,
-  sourcePort: 5060,
-  transport: 'udp',
-  asked: OWNER,
-  peer: true,
-  trunk: null,
-  userAgent: 'Yealink T46',
-  contactHost: OWNER,
-  tookMs: 900,
-  retransmissions: 0,
-  session: null,
-  ...over,
+  request: request({ method: 'INVITE', source: PBX, sourcePort: 40_000, ...facts }),
+});
+
+/** Something that is no SIP. */
+export const garbage = (at: Millis, source: string | null = THIEF): Malformed => ({
+  kind: 'malformed',
+  ...happened(at),
+  protocol: 'sip',
+  source,
+  reason: 'no Via header',
 });
 
 export const failed = (at: Millis, over: Over<AuthFailed> = {}): AuthFailed => ({

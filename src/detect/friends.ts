@@ -1,0 +1,64 @@
+import { sourceKey } from '../address.ts';
+import type { AuthSucceeded, Millis, RegisterAccepted } from '../model.ts';
+import { BoundedMap, type Packed } from '../windows.ts';
+import { addDistinct, copy } from './story.ts';
+
+const SOURCES = 30_000;
+/** Accounts held of one address; an office has more, and then each of its accounts is at home there. */
+const ACCOUNTS = 16;
+
+interface Friend {
+  last: Millis;
+  readonly accounts: string[];
+}
+
+/** Addresses that somebody has logged in from, and who. */
+export class Friends {
+  readonly #remember: Millis;
+  readonly #bySource = new BoundedMap<Friend>(SOURCES);
+
+  /** `remember`: so long after the last login an address is one no more */
+  constructor(remember: Millis) {
+    this.#remember = remember;
+  }
+
+  get size(): number {
+    return this.#bySource.size;
+  }
+
+  note(event: AuthSucceeded | RegisterAccepted): void {
+    const source = event.kind === 'auth.succeeded' ? event.source : event.binding.source;
+    if (source === null) return;
+    // without a password anybody could be let in from anywhere
+    if (event.kind === 'register.accepted' && event.authUser === null && event.proof === 'none') return;
+    const key = sourceKey(source);
+    let friend = this.#bySource.get(key);
+    if (friend === undefined) {
+      friend = { last: event.at, accounts: [] };
+      this.#bySource.set(key, friend);
+    }
+    friend.last = event.at;
+    addDistinct(friend.accounts, event.account ?? '', ACCOUNTS);
+  }
+
+  /** Has somebody logged in from there? */
+  has(source: string, at: Millis): boolean {
+    const friend = this.#bySource.peek(sourceKey(source));
+    return friend !== undefined && at - friend.last <= this.#remember;
+  }
+
+  /** Has this account logged in from there? */
+  isHome(source: string, account: string, at: Millis): boolean {
+    const friend = this.#bySource.peek(sourceKey(source));
+    if (friend === undefined || at - friend.last > this.#remember) return false;
+    return friend.accounts.includes(account) || friend.accounts.length >= ACCOUNTS;
+  }
+
+  snapshot(): unknown {
+    return this.#bySource.snapshot(copy);
+  }
+
+  restore(snapshot: unknown): void {
+    this.#bySource.restore(snapshot as Packed<Friend>[], copy);
+  }
+}
