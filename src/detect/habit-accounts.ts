@@ -137,7 +137,7 @@ export class AccountWeeks {
       const slot = (this.#hand + n) % this.capacity;
       if (this.#heard(slot) < this.#heard(worst)) worst = slot;
     }
-    this.#hand = (this.#hand + 16) % this.capacity;
+    this.#hand = (worst + 1) % this.capacity;
     const shard = this.#shard(worst);
     const i = worst % SHARD;
     this.#slots.delete(shard.names[i] ?? '');

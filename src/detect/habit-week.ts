@@ -115,15 +115,23 @@ export class Week {
     const known = this.#smooth.get(measure);
     if (known !== undefined) return known;
     const first = MEASURES.indexOf(measure) * HOURS_OF_WEEK;
-    const at = (hour: number): number => this.#bins[first + hour] ?? 0;
+    // days are compared as they would be had all been watched equally long
+    const at = (hour: number): number => (this.#bins[first + hour] ?? 0) * this.balance(Math.floor(hour / 24));
     const totals = this.days(measure);
     const made = new Float64Array(HOURS_OF_WEEK);
     for (let day = 0; day < 7; day++) {
       const days = alike(totals, day).filter((d) => (this.exposure[d] ?? 0) > 0);
-      for (let hour = day * 24; hour < day * 24 + 24; hour++) made[hour] = smoothed(at, hour, days);
+      const back = 1 / this.balance(day);
+      for (let hour = day * 24; hour < day * 24 + 24; hour++) made[hour] = smoothed(at, hour, days) * back;
     }
     this.#smooth.set(measure, made);
     return made;
+  }
+
+  /** What a weekday's amounts are to be multiplied by to be compared with others: one was watched more than another. */
+  balance(day: number): number {
+    const watched = this.exposure[day] ?? 0;
+    return watched < 0.01 || this.weeks === 0 ? 1 : this.weeks / watched;
   }
 
   /** Faded amount of each weekday. */

@@ -28,6 +28,8 @@ export const HABITS_VERSION = 1;
 const DAYS_TO_FIRST_USE = 14;
 const BUSY_DAYS = 7;
 const ACCOUNTS = 100_000;
+/** So many are learned as the day begins, the others in the minutes after. */
+const AT_ONCE = 16 * SHARD;
 const SITE_PLACES = 1_024;
 const GROUP_PLACES = 512;
 /** A pause longer than this was not watched; a shorter one was a quiet weekend. */
@@ -186,6 +188,7 @@ export class LearnedHabits implements Habits {
     this.#dayStart = this.#zone.instant(day * DAY);
     this.#dayEnd = this.#zone.instant((day + 1) * DAY);
     this.#sweep = 0;
+    while (this.#sweep < Math.min(this.#accounts.slots, AT_ONCE)) this.#learnAccount(this.#sweep++);
   }
 
   #endDay(day: number, watched: boolean): void {
@@ -222,7 +225,7 @@ export class LearnedHabits implements Habits {
 
   /** A shard a second of the new day, so that no packet waits for a hundred thousand accounts. */
   #sweepUntil(at: Millis): void {
-    const end = Math.min(this.#accounts.slots, Math.floor((at - this.#dayStart) / SECOND) * SHARD);
+    const end = Math.min(this.#accounts.slots, AT_ONCE + Math.floor((at - this.#dayStart) / SECOND) * SHARD);
     const most = Math.min(end, this.#sweep + SHARD);
     while (this.#sweep < most) this.#learnAccount(this.#sweep++);
   }
@@ -462,10 +465,12 @@ export class LearnedHabits implements Habits {
 
   #ownHours(slot: Slot, measure: Counted): (hour: number) => number {
     const weekdays = this.#week.days('calls');
+    const balances = [0, 1, 2, 3, 4, 5, 6].map((day) => this.#week.balance(day));
+    const balance = (hour: number): number => balances[Math.floor(hour / 24)] ?? 1;
     const at =
       measure === 'calls'
-        ? (hour: number) => this.#accounts.calls(slot, hour)
-        : (hour: number) => this.#accounts.chargeable(slot, Math.floor(hour / 3)) / 3;
+        ? (hour: number) => this.#accounts.calls(slot, hour) * balance(hour)
+        : (hour: number) => (this.#accounts.chargeable(slot, Math.floor(hour / 3)) / 3) * balance(hour);
     return (hour) => smoothed(at, hour, alike(weekdays, Math.floor(hour / 24)));
   }
 
