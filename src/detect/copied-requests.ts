@@ -19,6 +19,13 @@ const FORWARDED: Millis = 32_000;
 const MIRRORED: Millis = 100;
 const RECENT = 8_192;
 
+/** A request that came lately. */
+interface Recent {
+  readonly account: string | null;
+  /** when, by the clock of whoever mirrored it */
+  readonly seenAt: Millis;
+}
+
 /** A request that was answered for good. */
 interface Answered {
   readonly source: string;
@@ -58,8 +65,7 @@ export class CopiedRequests {
   readonly #nonces = new ReplayMemory<Taken>({ capacity: NONCES, whenFull: 'forget' });
   /** `Call-ID source` -> when it asked without credentials */
   readonly #asked = new BoundedMap<Millis>(ASKED);
-  /** requests -> when they came, by the clock of whoever mirrored them */
-  readonly #recent = new BoundedMap<Millis>(RECENT);
+  readonly #recent = new BoundedMap<Recent>(RECENT);
 
   constructor(site: Site, remember: Millis, nonceLife: Millis) {
     this.#site = site;
@@ -72,8 +78,8 @@ export class CopiedRequests {
   }
 
   seen(event: RequestSeen): ReplayFinding | null {
-    const { request, at } = event;
-    this.#recent.set(`${request.callId} ${request.cseq} ${request.method}`, event.seenAt);
+    const { request, at, seenAt, account } = event;
+    this.#recent.set(recentKey(request), { account, seenAt });
     if (request.authUser === null) this.#asked.set(askedKey(request), at);
     return this.#copied(event) ?? this.#shownAgain(event);
   }
@@ -122,24 +128,25 @@ export class CopiedRequests {
 
   /** A copy of a request that waits for its answer, or has just been answered. */
   repeated(event: RequestRepeated): ReplayFinding | null {
-    const { source, firstSource, trunk, method, callId, cseq, at, seenAt, offersCredentials } = event;
+    const { source, firstSource, trunk, method, callId, at, seenAt, offersCredentials } = event;
     if (sourceKey(source) === sourceKey(firstSource)) return null;
     if (trunk !== null && trunk === this.#site.networks.trunkOf(firstSource)) return null;
     // a phone whose address changes while it waits, and a network that is mirrored on both sides of a NAT, look like this
-    const first = this.#recent.peek(`${callId} ${cseq} ${method}`);
-    const mirrored = first !== undefined && seenAt - first < MIRRORED;
+    const first = this.#recent.peek(recentKey(event));
+    const account = first?.account ?? null;
+    const mirrored = first !== undefined && seenAt - first.seenAt < MIRRORED;
     const severity = offersCredentials && !mirrored ? 'high' : 'medium';
     return {
-      story: `copy|${sourceKey(source)}|${sourceKey(firstSource)}`,
+      story: `copy|${sourceKey(source)}|${account ?? sourceKey(firstSource)}`,
       at,
       severity,
-      account: null,
+      account,
       other: null,
       source,
       firstSource,
       proof: 'none',
       callIds: [callId],
-      summary: `${printable(method)} of ${printable(firstSource)} was sent a second time from ${printable(source)}, the very same${offersCredentials ? ', with its credentials' : ''}`,
+      summary: `${printable(method)} of ${owner(account, firstSource)} was sent a second time from ${printable(source)}, the very same${offersCredentials ? ', with its credentials' : ''}`,
       facts: {
         method: printable(method),
         firstAddress: printable(firstSource),
@@ -179,7 +186,7 @@ export class CopiedRequests {
       requests: copy(this.#requests.snapshot()),
       nonces: copy(this.#nonces.snapshot()),
       asked: this.#asked.snapshot((at) => at),
-      recent: this.#recent.snapshot((at) => at),
+      recent: this.#recent.snapshot(copy),
     };
   }
 
@@ -188,15 +195,17 @@ export class CopiedRequests {
       requests: Parameters<ReplayMemory<Answered>['restore']>[0];
       nonces: Parameters<ReplayMemory<Taken>['restore']>[0];
       asked: Packed<Millis>[];
-      recent: Packed<Millis>[];
+      recent: Packed<Recent>[];
     };
     this.#requests.restore(copy(s.requests));
     this.#nonces.restore(copy(s.nonces));
     this.#asked.restore(s.asked, (at) => at);
-    this.#recent.restore(s.recent, (at) => at);
+    this.#recent.restore(s.recent, copy);
   }
 }
 
+const recentKey = ({ callId, cseq, method }: Pick<RequestFacts, 'callId' | 'cseq' | 'method'>): string =>
+  `${callId} ${cseq} ${method}`;
 const askedKey = ({ callId, source }: RequestFacts): string => `${callId} ${source}`;
 
 const owner = (account: string | null, source: string): string =>
