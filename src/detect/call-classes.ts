@@ -19,11 +19,15 @@ export const rangeOf = (number: DialledNumber): string => number.e164?.slice(0, 
 export const isGrave = ({ kind, risk }: DialledNumber): boolean =>
   kind === 'premium' || kind === 'satellite' || risk >= GRAVE_RISK;
 
-/** Has the caller called this range on several days before, or others of the site? False while nothing is known. */
+/**
+ * Has the caller called this range on several days before, or others of the site? On twice as many where it is dear by
+ * nature. False while nothing is known.
+ */
 export function isUsual(habits: Habits, subject: Subject, number: DialledNumber): boolean {
-  if (subject.type === 'account' && (habits.called({ account: subject.value }, number).prefix?.days ?? 0) >= OWN_DAYS)
-    return true;
-  return (habits.called('site', number).prefix?.days ?? 0) >= SITE_DAYS;
+  const times = isGrave(number) ? 2 : 1;
+  const own = subject.type === 'account' ? habits.called({ account: subject.value }, number).prefix : null;
+  if ((own?.days ?? 0) >= times * OWN_DAYS) return true;
+  return (habits.called('site', number).prefix?.days ?? 0) >= times * SITE_DAYS;
 }
 
 /** The same of the whole country. */

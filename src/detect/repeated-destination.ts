@@ -3,7 +3,7 @@ import type { EvidenceDraft, Millis, Severity, Subject } from '../model.ts';
 import type { DialledNumber, Site } from '../site/site.ts';
 import { formatDuration, HOUR, iso, MINUTE, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
-import { isGrave, isUsual, rangeOf } from './call-classes.ts';
+import { isUsual, rangeOf } from './call-classes.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, named, placeOf } from './phrases.ts';
@@ -32,15 +32,21 @@ const parameters = z.strictObject({
     64,
   ),
   window: duration('6h', 'calls are counted within this time'),
-  nights: amount(3, 'nights', 'one call on so many of them to the same dear country', 2, 60),
-  slow: duration('21d', 'nights are counted within this time'),
+  nights: amount(3, 'nights', 'one call on so many of them to the same country', 2, 60),
+  days: amount(
+    4,
+    'days',
+    'one long call on so many of them to dear numbers; on twice as many to one risky country',
+    2,
+    30,
+  ),
+  slow: duration('21d', 'nights and days are counted within this time'),
   risk: score(60, 'a number of this risk or more is a destination that revenue share uses'),
 });
 
 /** What a call is when it begins. */
 interface Tag {
   readonly risky: boolean;
-  readonly grave: boolean;
   readonly closed: boolean;
   /** closed, and neither just after closing nor just before opening */
   readonly late: boolean;
@@ -88,9 +94,10 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
   constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
     this.#p = p;
     this.#site = site;
-    this.#slow = new SlowRepeats(site, p.nights, p.slow);
+    this.#slow = new SlowRepeats(p, site, habits);
     this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) => {
-      const tag = this.#tag(number, subject, started, isUsual(habits, subject, number));
+      const follows = this.#slow.follows(`${subject.type}:${subject.value}`, number);
+      const tag = this.#tag(number, subject, started, !follows && isUsual(habits, subject, number));
       // what is usual by day, and cheap by night, is no matter; a slow attack must not become usual
       return tag.usual && !(tag.closed && tag.risky) ? null : tag;
     });
@@ -102,7 +109,7 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
       !open &&
       (since === null || started - since >= AFTER_CLOSING) &&
       (until === null || until - started >= BEFORE_OPENING);
-    return { risky: number.risk >= this.#p.risk, grave: isGrave(number), closed: !open, late, usual };
+    return { risky: number.risk >= this.#p.risk, closed: !open, late, usual };
   }
 
   on(event: PlacedEvent): EvidenceDraft[] {
@@ -111,7 +118,7 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
     if (change?.call.answered == null) return [];
     const { key, caller, call, at } = change;
     const number = this.#site.number(call.dialled);
-    const { risky, grave, late } = call.tag;
+    const { risky } = call.tag;
     const found: EvidenceDraft[] = [];
     const about = risky ? rangeOf(number) : (number.e164 ?? number.dialled);
     if (caller.calls.length >= Math.min(this.#p.closed, this.#p.at_once)) {
@@ -124,7 +131,7 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
     }
     const account = caller.subject.type === 'account' ? caller.subject.value : '';
     if (risky && account !== '') found.push(...this.#together(about, { ...call, account }, number, at));
-    if (grave || (risky && late)) found.push(...this.#slow.connected(call, caller.subject, number, late, at));
+    found.push(...this.#slow.connected(call, caller.subject, number, at));
     return found;
   }
 

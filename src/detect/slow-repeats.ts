@@ -1,66 +1,103 @@
-import type { EvidenceDraft, Millis, Subject } from '../model.ts';
+import type { EvidenceDraft, Millis, Severity, Subject } from '../model.ts';
 import type { DialledNumber, Site } from '../site/site.ts';
-import { formatDuration, HOUR, iso } from '../time.ts';
+import { formatDuration, HOUR, iso, MINUTE } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
-import { countryOf, rangeOf } from './call-classes.ts';
+import { countryOf, isGrave, rangeOf } from './call-classes.ts';
+import type { Habits } from './habits.ts';
 import { counted, named, placeOf } from './phrases.ts';
-import { citing, type Placed } from './placed-calls.ts';
+import { citing, talkOf, type Placed } from './placed-calls.ts';
 import { addDistinct, copy, escalate, unsaid, type Said } from './story.ts';
 
 /** Calls this far apart are two occasions: two nights, or two days. */
 const OCCASION = 12 * HOUR;
 const STORIES = 10_000;
 const OCCASIONS = 64;
+/** Overtime: who is still there so long after closing calls like by day, and who comes early too. */
+const AFTER_CLOSING = 2 * HOUR;
+const BEFORE_OPENING = HOUR;
+/** Deep in the night: so long before the office opens, on a day off as if it did. */
+const DEEP_FROM = 10 * HOUR;
+const DEEP_TO = 2 * HOUR;
+const DAY = 24 * HOUR;
+/** A call abroad at an hour at which the account, and others like it, place one on fewer days than one in fifty. */
+const STRANGE = 0.02;
+/** By day, and to cheap numbers, only what lasts so long is worth counting. */
+const LONG = 10 * MINUTE;
+
+export interface SlowParameters {
+  /** so many nights are told as high */
+  readonly nights: number;
+  /** and so many days to what is dear by nature; twice as many to what only may be */
+  readonly days: number;
+  /** within so long */
+  readonly slow: Millis;
+  readonly risk: number;
+}
 
 /** One caller and one country, or the whole site and one country. */
 interface Story {
   subject: Subject;
   place: string;
-  /** when each occasion began */
-  occasions: Millis[];
-  /** of those: were all of them late? */
-  late: boolean;
+  /** when each occasion began, and whether it was at night */
+  occasions: [at: Millis, night: boolean][];
   accounts: string[];
   callKeys: string[];
   calls: string[];
   said: Said;
 }
 
-/** One call every night to a dear or abused country, each too little to be told gravely by itself. */
+/** One call every night, or every day, to the same country, each too little to be told gravely by itself. */
 export class SlowRepeats {
+  readonly #p: SlowParameters;
   readonly #site: Site;
-  readonly #nights: number;
-  readonly #span: Millis;
+  readonly #habits: Habits;
   readonly #stories = new BoundedMap<Story>(STORIES);
 
-  /** `nights`: so many occasions, at least 12 h apart, within `span` */
-  constructor(site: Site, nights: number, span: Millis) {
+  constructor(p: SlowParameters, site: Site, habits: Habits) {
+    this.#p = p;
     this.#site = site;
-    this.#nights = nights;
-    this.#span = span;
+    this.#habits = habits;
   }
 
   get size(): number {
     return this.#stories.size;
   }
 
-  /** A connected call to a number worth watching for so long. `late`: well within a closed period. */
-  connected(
-    call: Placed<unknown>,
-    subject: Subject,
-    number: DialledNumber,
-    late: boolean,
-    at: Millis,
-  ): EvidenceDraft[] {
+  /** Is there a story already? What began as unusual does not become usual by going on. */
+  follows(who: string, number: DialledNumber): boolean {
+    return this.#stories.has(`${who}|${countryOf(number)}`);
+  }
+
+  /** A connected call, told at its answer and again later. */
+  connected(call: Placed<unknown>, subject: Subject, number: DialledNumber, at: Millis): EvidenceDraft[] {
+    const night = this.#atNight(call, subject, number);
+    const risky = number.risk >= this.#p.risk;
+    const dear = risky || isGrave(number);
+    const long = call.ended !== null && talkOf(call, at) >= LONG;
+    if (!(night && dear) && !(long && (night || dear))) return [];
     const country = countryOf(number);
-    const own = this.#count(`${call.who}|${country}`, subject, call, number, late, at);
+    const own = this.#count(`${call.who}|${country}`, subject, call, number, night, at);
     if (own !== null) return [own];
     // nobody of them often, all of them together every night
-    const range: Subject = { type: 'number', value: rangeOf(number) };
     const account = subject.type === 'account' ? subject.value : '';
-    if (account === '' || !late) return [];
-    const all = this.#count(`|${country}`, range, call, number, late, at, account);
+    if (account === '' || !night || !risky) return [];
+    const range: Subject = { type: 'number', value: rangeOf(number) };
+    const all = this.#count(`|${country}`, range, call, number, night, at, account);
     return all === null ? [] : [all];
+  }
+
+  /** At a time when nobody is there, and to no country that people call at such times. */
+  #atNight({ started }: Placed<unknown>, subject: Subject, number: DialledNumber): boolean {
+    const { open, since, until } = this.#site.hours(started, null);
+    if (open || (since !== null && started - since < AFTER_CLOSING)) return false;
+    if (until !== null && until - started < BEFORE_OPENING) return false;
+    if (isGrave(number)) return true;
+    const account = subject.type === 'account' ? subject.value : null;
+    const closed = account === null || !this.#site.hours(started, account).open;
+    if (closed && number.risk >= this.#p.risk) return true;
+    const ahead = until === null ? 0 : (until - started) % DAY;
+    if (account === null || ahead > DEEP_FROM || ahead < DEEP_TO || !this.#habits.knows(account)) return false;
+    return this.#habits.surprise({ account }, 'chargeable', 1, started - HOUR, started + HOUR) < STRANGE;
   }
 
   #count(
@@ -68,22 +105,14 @@ export class SlowRepeats {
     subject: Subject,
     call: Placed<unknown>,
     number: DialledNumber,
-    late: boolean,
+    night: boolean,
     at: Millis,
     account = '',
   ): EvidenceDraft | null {
     let story = this.#stories.get(key);
-    if (story === undefined || call.started - (story.occasions.at(-1) ?? 0) > this.#span) {
-      story = {
-        subject,
-        place: placeOf(number),
-        occasions: [],
-        late: true,
-        accounts: [],
-        callKeys: [],
-        calls: [],
-        said: unsaid(),
-      };
+    if (story === undefined || call.started - (story.occasions.at(-1)?.[0] ?? call.started) > this.#p.slow) {
+      const place = placeOf(number);
+      story = { subject, place, occasions: [], accounts: [], callKeys: [], calls: [], said: unsaid() };
       this.#stories.set(key, story);
     }
     if (story.callKeys.includes(call.call)) return null;
@@ -91,50 +120,49 @@ export class SlowRepeats {
     story.callKeys.push(call.call);
     if (story.calls.length >= 20) story.calls.shift();
     story.calls.push(call.id);
-    story.late &&= late;
-    const from = call.started - this.#span;
-    while ((story.occasions[0] ?? from) < from) story.occasions.shift();
+    const from = call.started - this.#p.slow;
+    while ((story.occasions[0]?.[0] ?? from) < from) story.occasions.shift();
     addDistinct(story.accounts, account, 16);
-    if (call.started - (story.occasions.at(-1) ?? -Infinity) < OCCASION) return null;
-    story.occasions.push(call.started);
+    if (call.started - (story.occasions.at(-1)?.[0] ?? -Infinity) < OCCASION) return null;
+    story.occasions.push([call.started, night]);
     if (story.occasions.length > OCCASIONS) story.occasions.shift();
-    const count = story.occasions.length;
     // of one account its own story tells
-    if (count < this.#nights || (subject.type === 'number' && story.accounts.length === 1)) return null;
-    const severity = escalate(story.said, story.late ? 'high' : 'medium', count, this.#nights);
+    if (subject.type === 'number' && story.accounts.length === 1) return null;
+    const severity = this.#severity(story, number);
     if (severity === null) return null;
-    return this.#evidence(
-      `slow|${key}|${iso(story.occasions[0] ?? at)}|${severity}|${count}`,
-      story,
-      severity,
-      call,
-      at,
-    );
+    const count = story.occasions.length;
+    const told = escalate(story.said, severity, count, this.#p.nights);
+    return told === null ? null : this.#evidence(key, story, told, call, at);
   }
 
-  #evidence(
-    key: string,
-    story: Story,
-    severity: EvidenceDraft['severity'],
-    call: Placed<unknown>,
-    at: Millis,
-  ): EvidenceDraft {
+  #severity({ occasions }: Story, number: DialledNumber): Severity | null {
+    const { nights, days } = this.#p;
+    const atNight = occasions.filter(([, night]) => night).length;
+    if (atNight >= nights) return 'high';
+    const enough = isGrave(number) ? days : 2 * days;
+    if (occasions.length >= enough) return 'high';
+    return occasions.length === enough - 1 ? 'medium' : null;
+  }
+
+  #evidence(key: string, story: Story, severity: Severity, call: Placed<unknown>, at: Millis): EvidenceDraft {
+    const { nights, days, slow } = this.#p;
     const count = story.occasions.length;
-    const when = counted(count, story.late ? 'night' : 'day');
-    const within = formatDuration(call.started - (story.occasions[0] ?? call.started));
+    const atNight = story.occasions.filter(([, night]) => night).length;
+    const first = story.occasions[0]?.[0] ?? at;
+    const when = atNight === count ? counted(count, 'night') : counted(count, 'day');
     const who = story.accounts.length > 0 ? counted(story.accounts.length, 'extension') : named(story.subject);
     const { sources, sourceProof } = citing(this.#site, [call], at);
     return {
-      key,
+      key: `slow|${key}|${iso(first)}|${severity}|${count}`,
       at,
       severity,
       subject: story.subject,
-      summary: `${who} called ${story.place} on ${when} within ${within}, a little each time`,
+      summary: `${who} called ${story.place} on ${when} within ${formatDuration(call.started - first)}, a little each time`,
       facts: {
-        nights: count,
-        late: story.late,
-        firstCall: iso(story.occasions[0] ?? at),
-        rule: `nights ${this.#nights} within ${formatDuration(this.#span)}`,
+        nights: atNight,
+        days: count,
+        firstCall: iso(first),
+        rule: `nights ${nights} or days ${days} within ${formatDuration(slow)}`,
       },
       calls: [...story.calls],
       callKeys: [...story.callKeys],

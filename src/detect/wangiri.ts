@@ -15,7 +15,7 @@ const parameters = z.strictObject({
   rings: amount(5, 'calls', 'so many that ring once from one dear country are meant to be called back', 2, 64),
   pairs: amount(3, 'pairs', 'so many different ones of caller and called number are among them', 1, 64),
   ring: duration('5s', 'a call that ends sooner has rung once, the time to reach the phone included'),
-  callbacks: amount(3, 'calls', 'so many call-backs that connect, and the bait has worked', 1, 64),
+  callbacks: amount(2, 'calls', 'so many call-backs that connect, and the bait has worked', 1, 64),
   window: duration('7d', 'rings are counted, and call-backs awaited, within this time'),
   risk: score(40, 'a caller whose number has this risk or more is dear to call back'),
 });
@@ -48,8 +48,8 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
   readonly #site: Site;
   readonly #habits: Habits;
   readonly #stories = new BoundedMap<Story>(STORIES);
-  /** number that rang once -> when last */
-  readonly #rang = new BoundedMap<Millis>(NUMBERS);
+  /** number that rang once -> when first, and when last */
+  readonly #rang = new BoundedMap<[first: Millis, last: Millis]>(NUMBERS);
   /** calls to such numbers; the tag is the country */
   readonly #placed: PlacedCalls<string>;
 
@@ -59,7 +59,8 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
     this.#habits = habits;
     this.#placed = new PlacedCalls(site, { span: p.window, most: BACKS }, (number, _subject, started) => {
       const rang = number.e164 === null ? undefined : this.#rang.peek(number.e164);
-      return rang === undefined || started < rang || started - rang > p.window ? null : countryOf(number);
+      // records tell of a call-back when it is over, and the number may have rung again by then
+      return rang === undefined || started < rang[0] || started - rang[1] > p.window ? null : countryOf(number);
     });
   }
 
@@ -125,8 +126,14 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
     const from = ring.at - this.#p.window;
     story.rings = story.rings.filter((other) => other.at >= from).slice(1 - RINGS);
     story.rings.push({ ...ring, from: number.e164 ?? ring.from });
-    if (number.e164 !== null) this.#rang.set(number.e164, ring.at);
+    if (number.e164 !== null) this.#ringsFrom(number.e164, ring.at);
     return this.#judge(country, story, at);
+  }
+
+  #ringsFrom(e164: string, at: Millis): void {
+    const known = this.#rang.get(e164);
+    if (known === undefined || at - known[1] > this.#p.window) this.#rang.set(e164, [at, at]);
+    else this.#rang.set(e164, [Math.min(known[0], at), Math.max(known[1], at)]);
   }
 
   #isBait(number: DialledNumber): boolean {
@@ -189,15 +196,15 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
   snapshot(): unknown {
     return {
       stories: this.#stories.snapshot(copy),
-      rang: this.#rang.snapshot(Number),
+      rang: this.#rang.snapshot(copy),
       placed: this.#placed.snapshot(),
     };
   }
 
   restore(snapshot: unknown): void {
-    const s = snapshot as { stories: Packed<Story>[]; rang: Packed<Millis>[]; placed: unknown };
+    const s = snapshot as { stories: Packed<Story>[]; rang: Packed<[Millis, Millis]>[]; placed: unknown };
     this.#stories.restore(s.stories, copy);
-    this.#rang.restore(s.rang, Number);
+    this.#rang.restore(s.rang, copy);
     this.#placed.restore(s.placed);
   }
 }

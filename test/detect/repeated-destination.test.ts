@@ -6,6 +6,7 @@ import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { connected, DAYTIME, ended, judge, NIGHT, record, recorded, series, started, told } from '../support/events.ts';
 import { testSite } from '../support/site.ts';
 
+const never = { country: null, kind: null, prefix: null };
 const LATVIA = '0037120000001';
 const VIENNA = '004314000001';
 const PREMIUM = '09001234567';
@@ -75,7 +76,23 @@ describe('repeated-destination', () => {
     ['two nights', talks(2, NIGHT, DAY, minutes(20), range), []],
     ['one call a week', talks(4, NIGHT, 7 * DAY, minutes(20), range), ['high 1004']],
     ['one call in eleven days', talks(4, NIGHT, 11 * DAY, minutes(20), range), []],
-    ['a premium number every other day', talks(3, DAYTIME - 3 * DAY, DAY, uneven, to(PREMIUM)), ['medium 1004']],
+    [
+      'a premium number, a long call on each of three days',
+      talks(3, DAYTIME - 3 * DAY, DAY, minutes(12), to(PREMIUM)),
+      ['medium 1004'],
+    ],
+    ['on four', talks(4, DAYTIME - 3 * DAY, DAY, minutes(12), to(PREMIUM)), ['medium 1004', 'high 1004']],
+    [
+      'a dear country, a long call on each of eight days',
+      talks(8, DAYTIME - 11 * DAY, DAY, minutes(12), range),
+      ['medium 1004', 'high 1004'],
+    ],
+    ['six', talks(6, DAYTIME - 4 * DAY, DAY, minutes(12), range), []],
+    [
+      'a cheap country by night, when nobody ever calls: habits are not known',
+      talks(9, NIGHT + 4 * HOUR, DAY, minutes(12), to(VIENNA)),
+      [],
+    ],
     [
       'one call each from four extensions to one dear range',
       talks(4, DAYTIME, HOUR, uneven, (i) => ({ ...range(i), account: `100${i}` })),
@@ -164,6 +181,28 @@ describe('repeated-destination', () => {
       told(judge(repeatedDestination, {}, testSite(), { habits: usual }).take(...events));
     assert.deepEqual(by(talks(9, DAYTIME, 40 * MINUTE, uneven, range)), []);
     assert.deepEqual(by(talks(3, NIGHT, DAY, uneven, range)), ['high 1004']);
+    const dear = talks(3, DAYTIME, DAY, minutes(12), to(PREMIUM));
+    assert.deepEqual(by(dear), []);
+    const one = judge(repeatedDestination, {}, testSite(), {
+      habits: { ...usual, called: (_whose, _number) => never },
+    });
+    assert.deepEqual(told(one.take(...dear)), ['medium 1004']);
+  });
+
+  it('knows a strange hour by the habits of the account, even of one that may always call', () => {
+    const at = (surprise: number): Habits => ({ ...noHabits, knows: () => true, surprise: () => surprise });
+    const by = (habits: Habits, from: Millis, account = '1004'): string[] =>
+      told(
+        judge(repeatedDestination, {}, testSite(), { habits }).take(
+          ...talks(3, from, DAY, minutes(12), () => ({ dialled: VIENNA, account })),
+        ),
+      );
+    const deep = NIGHT + 4 * HOUR;
+    assert.deepEqual(by(at(0.01), deep), ['high 1004']);
+    assert.deepEqual(by(at(0.01), deep, '2001'), ['high 2001']);
+    assert.deepEqual(by(at(0.2), deep), []);
+    assert.deepEqual(by(at(0.01), DAYTIME), []);
+    assert.deepEqual(by(at(0.01), NIGHT - 3.5 * HOUR), []);
   });
 
   it('takes its thresholds from the settings, exactly', () => {

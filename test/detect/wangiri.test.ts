@@ -56,8 +56,8 @@ describe('wangiri', () => {
     ],
     ['somebody calls back', [...rings(5, MINUTE), ...back(later, '1004')], ['low 21698000001', 'medium 21698000001']],
     [
-      'three do, and are connected',
-      [...rings(5, MINUTE), ...back(later, '1004'), ...back(later + HOUR, '1005'), ...back(later + DAY, '1006')],
+      'two do, and are connected',
+      [...rings(5, MINUTE), ...back(later, '1004'), ...back(later + HOUR, '1005')],
       ['low 21698000001', 'medium 21698000001', 'high 21698000001'],
     ],
     ['a call back after the window', [...rings(5, MINUTE), ...back(DAYTIME + 8 * DAY, '1004')], ['low 21698000001']],
@@ -71,6 +71,15 @@ describe('wangiri', () => {
       [
         ...series(5, DAYTIME, MINUTE, (at, i) => recorded(missed(at, i), { account: null, trunk: 'carrier' })),
         recorded(record(later, 120, { dst: '0021698000001' })),
+      ],
+      ['low 21698000001', 'medium 21698000001'],
+    ],
+    [
+      'a record of a call-back that is written after the number rang again',
+      [
+        ...series(5, DAYTIME, MINUTE, (at, i) => recorded(missed(at, i), { account: null, trunk: 'carrier' })),
+        recorded(missed(DAYTIME + HOUR, 7), { account: null, trunk: 'carrier' }),
+        recorded(record(DAYTIME + HOUR / 2, 2_400, { dst: '0021698000001' })),
       ],
       ['low 21698000001', 'medium 21698000001'],
     ],
