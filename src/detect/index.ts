@@ -2,6 +2,8 @@ import blockedCaller from './blocked-caller.ts';
 import bruteForce from './brute-force.ts';
 import callBurst from './call-burst.ts';
 import exposure from './exposure.ts';
+import flood from './flood.ts';
+import gatewayImpersonation from './gateway-impersonation.ts';
 import latency from './latency.ts';
 import newDestination from './new-destination.ts';
 import outOfHoursCalls from './out-of-hours-calls.ts';
@@ -9,6 +11,8 @@ import registrationHijack from './registration-hijack.ts';
 import repeatedDestination from './repeated-destination.ts';
 import replay from './replay.ts';
 import scan from './scan.ts';
+import spoofedSource from './spoofed-source.ts';
+import teardown from './teardown.ts';
 import testCall from './test-call.ts';
 import traffic from './traffic.ts';
 import unregisteredCaller from './unregistered-caller.ts';
@@ -22,6 +26,8 @@ export const detectors = [
   bruteForce,
   callBurst,
   exposure,
+  flood,
+  gatewayImpersonation,
   latency,
   newDestination,
   outOfHoursCalls,
@@ -29,6 +35,8 @@ export const detectors = [
   repeatedDestination,
   replay,
   scan,
+  spoofedSource,
+  teardown,
   testCall,
   traffic,
   unregisteredCaller,
@@ -41,6 +49,8 @@ export const detectorParameters = {
   'brute-force': bruteForce.parameters.prefault({}),
   'call-burst': callBurst.parameters.prefault({}),
   exposure: exposure.parameters.prefault({}),
+  flood: flood.parameters.prefault({}),
+  'gateway-impersonation': gatewayImpersonation.parameters.prefault({}),
   latency: latency.parameters.prefault({}),
   'new-destination': newDestination.parameters.prefault({}),
   'out-of-hours-calls': outOfHoursCalls.parameters.prefault({}),
@@ -48,6 +58,8 @@ export const detectorParameters = {
   'repeated-destination': repeatedDestination.parameters.prefault({}),
   replay: replay.parameters.prefault({}),
   scan: scan.parameters.prefault({}),
+  'spoofed-source': spoofedSource.parameters.prefault({}),
+  teardown: teardown.parameters.prefault({}),
   'test-call': testCall.parameters.prefault({}),
   traffic: traffic.parameters.prefault({}),
   'unregistered-caller': unregisteredCaller.parameters.prefault({}),

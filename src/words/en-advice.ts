@@ -151,6 +151,27 @@ const NOW: Readonly<Record<string, Steps>> = {
     ...blockAddresses(incident),
     { text: 'Nothing was taken yet; if the PBX need not be reached from everywhere, let the firewall say so' },
   ],
+  flood: (incident) => [
+    {
+      text: 'See whether phones and calls still work; if the PBX suffers, let the firewall drop what the addresses send',
+    },
+    ...blockAddresses(incident),
+  ],
+  'spoofed-source': (incident) => [
+    { text: "Let the router drop packets from outside that bear an inside address or the PBX's own" },
+    ...blockAddresses(incident),
+  ],
+  'gateway-impersonation': (incident) => [
+    {
+      text: "Ask the carrier whether the address is theirs; if it is not, make the PBX take the trunk's calls from its own addresses only",
+    },
+    ...blockAddresses(incident),
+  ],
+  teardown: (incident) => [
+    { text: 'Ask those whose calls are named whether they were cut off or moved' },
+    { text: 'If they were, somebody reads or guesses the signalling: use TLS between phones and PBX' },
+    ...blockAddresses(incident),
+  ],
 };
 
 const BREACH: Advice = { text: 'A password that was being guessed has been found: give the account a new one now' };
@@ -195,6 +216,11 @@ const SETTING: Readonly<Record<string, string>> = {
     'If it is how things are now, it becomes usual within some days; raise factor or floor under [detect.latency]',
   wangiri: 'If the callers are customers of yours, raise the thresholds of [detect.wangiri]',
   scan: 'If it is your own monitoring, name its address under [network] local or never_block',
+  flood:
+    'If these are phones of yours, name their address under [network] local, or raise the limits of [detect.flood]',
+  'spoofed-source': 'If a proxy or firewall of yours rewrites addresses, name it under [network] pbx',
+  'gateway-impersonation': "If the address is the carrier's, add it to this trunk under [network] trunks",
+  teardown: "If it is a proxy of yours or the carrier's, name it under [network] pbx or trunks",
 };
 
 /** The account as it is written, not as it is shown; '' where none is known. */

@@ -11,9 +11,10 @@ import {
   connected,
   ended,
   failed,
+  garbage,
   judge,
-  type Judge,
   NIGHT,
+  ownAddress,
   OWNER,
   received,
   record,
@@ -29,6 +30,8 @@ import {
   THIEF,
   tick,
   updated,
+  within,
+  type Judge,
 } from '../support/events.ts';
 import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
@@ -119,6 +122,27 @@ const night: Event[] = [
     const facts = { call: `t${i}`, account: '1006', dialled, startedAt: at };
     return [started(at, facts), ended(at + 9 * SECOND, facts, 487)];
   }),
+  // somebody interferes with calls, names what he is not, answers what nobody asked, and floods
+  ...series(4, NIGHT + 65 * MINUTE, MINUTE, (at, i) => [
+    within(at, { source: '198.18.66.1', callId: `c${i}@x`, call: `c${i}` }),
+    seen(at, { method: 'REGISTER', source: '198.18.66.2', contactHost: '85.10.20.30' }),
+    ownAddress(at, { callId: `o${i}` }),
+    seen(at, { method: 'INVITE', source: '198.18.66.3', callId: `g${i}`, contactHost: '198.51.100.1' }),
+    received(at, { source: '198.18.66.4', asked: null, peer: false, tookMs: null }),
+  ]),
+  started(NIGHT + 70 * MINUTE, {
+    call: 'g3',
+    callId: 'g3',
+    account: null,
+    source: '198.18.66.3',
+    dialled: '0301234567',
+  }),
+  ...[16, 32, 64, 128, 256].flatMap((repeats, i) =>
+    ['198.18.66.5', '198.18.66.6'].map((source) =>
+      repeated(NIGHT + 71 * MINUTE + i * 99, { repeats, source, firstSource: source, callId: source }),
+    ),
+  ),
+  garbage(NIGHT + 72 * MINUTE, '198.18.66.7'),
   tick(NIGHT + 2 * HOUR),
   ended(NIGHT + 2 * HOUR, { call: 'c0', account: '1003', answeredAt: NIGHT + 22 * MINUTE }),
   ...series(5, NIGHT + 3 * HOUR, 10 * MINUTE, (at) => recorded(record(at, 60), { account: '1007' })),
@@ -152,6 +176,11 @@ function* spoofed(n: number): Generator<Event> {
     yield refused(at, { source, account: `${i}`, rule: `account/${i}` });
     yield succeeded(at, { source, username: `${i}` });
     yield registered(at, { source }, { account: `${i}`, aor: `${i}@x` });
+    yield seen(at, { source, method: 'INVITE', callId: `i${i}`, contactHost: '198.51.100.1', sentBy: '85.10.20.30' });
+    yield repeated(at, { source, callId: `i${i}` });
+    yield within(at, { source, callId: `c${i}@x`, call: `c${i}` });
+    yield received(at, { source, asked: null, peer: false, tookMs: null });
+    yield garbage(at, source);
     if (i % 1_000 === 0) yield tick(at);
   }
 }

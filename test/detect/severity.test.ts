@@ -11,8 +11,10 @@ import {
   DAYTIME,
   ended,
   failed,
+  garbage,
   judge,
   NIGHT,
+  ownAddress,
   OWNER,
   received,
   refused,
@@ -25,6 +27,7 @@ import {
   succeeded,
   THIEF,
   tick,
+  within,
 } from '../support/events.ts';
 import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
@@ -90,6 +93,21 @@ const slow = (trunk: string | null, times: number): Event[] =>
   series(1152 + times, NIGHT, 5 * MINUTE, (at, i) =>
     received(at, { method: 'OPTIONS', trunk, tookMs: i < 1152 ? 80 : 900 }),
   );
+
+/** Requests that the PBX does not accept, as many as are sent in ten seconds. */
+const swamp = (n: number, source: (i: number) => string = () => THIEF): Event[] => [
+  ...series(n, NIGHT, (8 * SECOND) / n, (at, i) => seen(at, { method: 'REGISTER', source: source(i) })),
+  tick(NIGHT + 30 * SECOND),
+];
+const names = (n: number, over: object): Event[] =>
+  series(n, NIGHT, SECOND, (at) => seen(at, { method: 'REGISTER', ...over }));
+const torn = (n: number, over: (i: number) => object = () => ({})): Event[] =>
+  series(n, NIGHT, SECOND, (at, i) => within(at, { callId: `c${i}`, ...over(i) }));
+const posing = { method: 'INVITE', callId: 'g', contactHost: '198.51.100.1' };
+const fromTrunk = { source: '198.51.100.1', asked: '198.51.100.1', trunk: 'carrier' };
+const longKnown: Event[] = series(60, NIGHT - 3 * DAY, HOUR, (at) =>
+  received(at, { ...fromTrunk, userAgent: 'Sonus' }),
+);
 
 /** Each outcome of docs/severity.md, brought about. */
 const outcomes: Record<string, Record<string, Event[]>> = {
@@ -286,6 +304,67 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       seen(at, { userAgent: 'sipvicious' }),
     ),
     'one request of a program that names itself': [seen(NIGHT, { userAgent: 'sipvicious' })],
+  },
+  flood: {
+    'a flood of one address, or of many, ten times over the limit': swamp(1_000),
+    'a flood of one address': swamp(100),
+    'many strangers at once, far more than usual': swamp(600, (i) => `198.18.${i % 200}.1`),
+    'garbage in numbers': [...series(30, NIGHT, 99, (at) => garbage(at)), tick(NIGHT + 30 * SECOND)],
+  },
+  'spoofed-source': {
+    'somebody outside who names an inside address is let in without a password': [
+      ...names(1, { contactHost: '192.0.2.10' }),
+      answered(NIGHT + 9, 200, { method: 'REGISTER', contactHost: '192.0.2.10' }),
+    ],
+    "somebody names an address inside, or the PBX's own, as his": names(1, { contactHost: '192.0.2.10' }),
+    "a stranger names somebody else's public address, several times": names(3, { contactHost: '85.10.20.30' }),
+    "packets with the PBX's own address as the source": series(3, NIGHT, SECOND, (at) => ownAddress(at)),
+    'a phone of ours registers a public address that is not its own': [
+      ...names(1, { contactHost: '85.10.20.30' }),
+      succeeded(NIGHT + 9, { source: THIEF }),
+      answered(NIGHT + 9, 200, { method: 'REGISTER', contactHost: '85.10.20.30', authUser: '1004' }),
+    ],
+  },
+  'gateway-impersonation': {
+    "a call or registration in a trunk's name is accepted from elsewhere": [
+      seen(NIGHT, posing),
+      answered(NIGHT + 9, 200, posing),
+    ],
+    'somebody else answers a call of the PBX and sends it on': [
+      received(NIGHT, { ...fromTrunk, source: THIEF, status: 302 }),
+    ],
+    "a call or registration in a trunk's name from elsewhere": [seen(NIGHT, posing)],
+    "an answer in a trunk's place from elsewhere": [received(NIGHT, { ...fromTrunk, source: THIEF })],
+    'answers to nothing that was asked': series(3, NIGHT, SECOND, (at) =>
+      received(at, { source: THIEF, asked: null, peer: false }),
+    ),
+    'calls from a trunk whose machine is another product than before': [
+      ...longKnown,
+      seen(NIGHT, { method: 'INVITE', source: '198.51.100.1', userAgent: 'sipvicious' }, { trunk: 'carrier' }),
+    ],
+    'answers of a trunk whose machine is another product than before': [
+      ...longKnown,
+      received(NIGHT, { ...fromTrunk, userAgent: 'OpenSIPS' }),
+    ],
+  },
+  teardown: {
+    'several calls interfered with by an address that does not know their tags': torn(3),
+    'calls of several accounts interfered with by an address that knows their tags': torn(3, (i) => ({
+      tagsMatch: true,
+      account: `${1001 + i}`,
+    })),
+    'calls interfered with from many addresses': torn(6, (i) => ({ source: `198.18.0.${i}` })),
+    'one call interfered with by an address that does not know its tags': torn(1),
+    'a call transferred by an address that is no party to it': torn(1, () => ({ tagsMatch: true, method: 'REFER' })),
+    'several calls of one account ended from another network, with the right tags': torn(3, () => ({
+      tagsMatch: true,
+    })),
+    'requests for many calls that do not exist': [
+      tick(NIGHT - DAY),
+      succeeded(NIGHT - DAY),
+      ...torn(10, () => ({ inDialogSource: null, tagsMatch: null })),
+    ],
+    'one call ended or moved from another network, with the right tags': torn(1, () => ({ tagsMatch: true })),
   },
 };
 

@@ -1,0 +1,205 @@
+import { z } from 'zod';
+import { sourceKey } from '../address.ts';
+import type {
+  AuthSucceeded,
+  EvidenceDraft,
+  RegisterAccepted,
+  RequestAnswered,
+  RequestFacts,
+  RequestOwnAddress,
+  RequestSeen,
+  Severity,
+} from '../model.ts';
+import type { Site } from '../site/site.ts';
+import { formatDuration } from '../time.ts';
+import { BoundedMap, type Packed } from '../windows.ts';
+import { AddressStories, NOTHING, type AddressStory } from './address-story.ts';
+import { claimsOf, isRelayed, lieOf, type Claim, type Lie } from './claimed-hosts.ts';
+import { defineDetector, type Detector } from './detector.ts';
+import { Friends } from './friends.ts';
+import { amount, duration } from './parameters.ts';
+import { counted, listed, printable } from './phrases.ts';
+import { copy, storyKey } from './story.ts';
+
+const parameters = z.strictObject({
+  requests: amount(3, 'requests', "requests of one stranger that name somebody else's public address as their own"),
+  own: amount(3, 'requests', "requests whose source is the PBX's own address, from a port that is not its own"),
+  window: duration('24h', 'they are counted within this time'),
+  remember: duration('30d', 'an address that somebody logged in from within this time is no stranger'),
+});
+
+type Taken = RequestSeen | RequestAnswered | RequestOwnAddress | RegisterAccepted | AuthSucceeded;
+
+/** Requests in which the names say where an answer or a call is to go. */
+const JUDGED = new Set(['REGISTER', 'INVITE', 'SUBSCRIBE', 'MESSAGE']);
+const ACCOUNTS = 30_000;
+const LOOPBACK = /^(?:127\.|::1$)/;
+
+class SpoofedSource implements Detector<Taken['kind']> {
+  readonly #p: z.output<typeof parameters>;
+  readonly #site: Site;
+  readonly #friends: Friends;
+  readonly #stories: AddressStories;
+  /** account -> addresses it has logged in from: what a phone found out about itself before its line got another address */
+  readonly #former = new BoundedMap<string[]>(ACCOUNTS);
+
+  constructor(p: z.output<typeof parameters>, site: Site) {
+    this.#p = p;
+    this.#site = site;
+    this.#friends = new Friends(p.remember);
+    this.#stories = new AddressStories(p.window);
+  }
+
+  on(event: Taken): readonly EvidenceDraft[] {
+    switch (event.kind) {
+      case 'request.seen':
+        return this.#judge(event, false);
+      case 'request.answered':
+        return event.status < 300 ? this.#judge(event, true) : NOTHING;
+      case 'request.own-address':
+        return this.#ownAddress(event);
+      case 'auth.succeeded':
+        this.#friends.note(event);
+        this.#lived(event.account, event.source);
+        return NOTHING;
+      case 'register.accepted':
+        this.#friends.note(event);
+        if (event.binding.source !== null) this.#lived(event.account, event.binding.source);
+        return NOTHING;
+    }
+  }
+
+  #lived(account: string | null, source: string): void {
+    if (account === null) return;
+    const known = this.#former.get(account);
+    if (known === undefined) this.#former.set(account, [source]);
+    else if (!known.includes(source)) {
+      if (known.length >= 8) known.shift();
+      known.push(source);
+    }
+  }
+
+  /** The gravest thing that is wrong with what a request says of itself. */
+  #lie(request: RequestFacts, account: string | null): (Claim & { lie: Lie }) | null {
+    let worst: (Claim & { lie: Lie }) | null = null;
+    for (const claim of claimsOf(request)) {
+      // From names the domain of the caller, and behind a proxy the Contact is not the sender's
+      if (claim.header === 'From' || (claim.header === 'Contact' && isRelayed(request))) continue;
+      const lie = lieOf(claim, request.source, this.#site.networks);
+      if (lie === null) continue;
+      if (account !== null && this.#former.peek(account)?.includes(claim.address) === true) continue;
+      if (worst === null || lie !== 'elsewhere') worst = { ...claim, lie };
+    }
+    return worst;
+  }
+
+  #judge(event: RequestSeen | RequestAnswered, accepted: boolean): readonly EvidenceDraft[] {
+    const { request, at, trunk, account } = event;
+    if (trunk !== null || !JUDGED.has(request.method)) return NOTHING;
+    const found = this.#lie(request, account);
+    if (found === null) return NOTHING;
+    const { source, userAgent, callId, method, proof } = request;
+    const friend = this.#friends.has(source, at);
+    // a phone of ours that is wrong about itself: told where calls to it would go somewhere else
+    if (friend && found.lie === 'elsewhere' && !(accepted && method === 'REGISTER')) return NOTHING;
+    const base = storyKey(sourceKey(source), proof);
+    const key = `${base}|${found.lie}`;
+    const name = `${found.header} ${found.address}`;
+    const story = accepted
+      ? this.#stories.peek(key)
+      : this.#stories.add(key, { at, source, method, callId, account, name, userAgent, proof });
+    if (story === undefined) return NOTHING;
+    const severity = this.#severity(found.lie, story, friend, accepted && request.authUser === null);
+    if (severity === null) return NOTHING;
+    return this.#stories.tell(key, story, severity, story.count, this.#p.requests, {
+      summary: sentence(story, found.lie, accepted),
+      facts: {
+        requests: story.count,
+        claims: story.names.map(printable),
+        methods: story.methods.map(printable),
+        accepted,
+        authenticated: request.authUser !== null && accepted,
+        userAgent: printable(story.userAgent),
+        rule: WHY[found.lie],
+      },
+    });
+  }
+
+  #severity(lie: Lie, story: AddressStory, friend: boolean, letIn: boolean): Severity | null {
+    if (lie === 'elsewhere') {
+      if (friend) return 'low';
+      return story.count >= this.#p.requests ? 'medium' : null;
+    }
+    return letIn ? 'high' : 'medium';
+  }
+
+  /** Somebody writes the PBX's own address as his: answers go astray, and rules that trust it let him in. */
+  #ownAddress({ request, at }: RequestOwnAddress): readonly EvidenceDraft[] {
+    const { source, proof, method, callId, userAgent, sourcePort } = request;
+    // a program on the PBX itself, by the loopback, or one that has received what was sent to that port
+    if (proof !== 'none' || LOOPBACK.test(source) || method === 'OPTIONS') return NOTHING;
+    const key = `own-address|${source}`;
+    const story = this.#stories.add(key, { at, source, method, callId, name: `port ${sourcePort}`, userAgent });
+    if (story.count < this.#p.own) return NOTHING;
+    return this.#stories.tell(key, story, 'medium', story.count, this.#p.own, {
+      summary: `${counted(story.count, 'request')} (${listed(story.methods.map(printable))}) reached the PBX with its own address ${printable(source)} as the source, from ports that are not its own`,
+      facts: {
+        requests: story.count,
+        ports: story.names.map(printable),
+        methods: story.methods.map(printable),
+        userAgent: printable(story.userAgent),
+        rule: `${counted(this.#p.own, 'request')} within ${formatDuration(this.#p.window)}`,
+      },
+    });
+  }
+
+  size(): number {
+    return this.#friends.size + this.#stories.size + this.#former.size;
+  }
+
+  snapshot(): unknown {
+    return {
+      friends: this.#friends.snapshot(),
+      stories: this.#stories.snapshot(),
+      former: this.#former.snapshot(copy),
+    };
+  }
+
+  restore(snapshot: unknown): void {
+    const s = snapshot as { friends: unknown; stories: unknown; former: Packed<string[]>[] };
+    this.#friends.restore(s.friends);
+    this.#stories.restore(s.stories);
+    this.#former.restore(s.former, copy);
+  }
+}
+
+const WHY: Readonly<Record<Lie, string>> = {
+  own: "an address of the PBX itself, named by somebody else's request",
+  inside: "an address of the site's own network, named by a request from outside",
+  elsewhere: "a public address that is neither the sender's nor near it",
+};
+
+function sentence(story: AddressStory, lie: Lie, accepted: boolean): string {
+  const whose = { own: "the PBX's own address", inside: 'an inside address', elsewhere: "somebody else's address" }[
+    lie
+  ];
+  const claims = listed(story.names.map(printable));
+  const result = accepted ? ', and was accepted' : '';
+  return `${story.sources.map(printable)[0] ?? ''} named ${whose} as its own in ${counted(story.count, 'request')} (${claims})${result}`;
+}
+
+/**
+ * Attack: a request whose names cannot belong together with where it came from: it claims to be inside, to be the PBX itself, or to be
+ * somebody else whom answers and calls would then reach. Or the packet itself bears the PBX's own address.
+ *
+ * Innocent twins: a phone behind NAT names its private address, one that asks STUN names the address its line had yesterday,
+ * a proxy passes on the Contact of the phone behind it, a firewall translates between IPv4 and IPv6, and a monitor on the PBX's own
+ * machine sends from the PBX's address.
+ */
+export default defineDetector({
+  name: 'spoofed-source',
+  summary: 'Requests whose Via or Contact cannot belong to the address that they came from',
+  parameters,
+  consumes: ['request.seen', 'request.answered', 'request.own-address', 'register.accepted', 'auth.succeeded'],
+  create: (p, site) => new SpoofedSource(p, site),
+});
