@@ -1,6 +1,7 @@
 /**
  * `npm run evaluate`: how many attacks of the catalogue are found at sites that no threshold was set on, how soon, at what
- * cost, and how often ordinary life is taken for an attack (docs/evaluation.md). Every site runs in a process of its own.
+ * cost, and how often ordinary life is taken for an attack (docs/evaluation.md). Every site runs in a process of its own;
+ * interrupted once, it ends with the sites that have begun and tells of those.
  *
  *   --quick         a week of ordinary life and a few attacks, for a look
  *   --set train     the sites on which thresholds may be set (default: test)
@@ -64,7 +65,7 @@ function child(index: number, feed: Feed): Promise<SiteResult> {
   );
   const args = ['--import', 'tsx', import.meta.filename, ...options];
   return new Promise((resolve, reject) => {
-    const run = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const run = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
     let text = '';
     run.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
     run.on('error', reject).on('close', (code) => {
@@ -75,15 +76,18 @@ function child(index: number, feed: Feed): Promise<SiteResult> {
 }
 
 /** Sites of `--quick`: one of each size. */
-const QUICK_SITES = [2, 4];
+const QUICK_SITES = [2, 4] as const;
 
 async function all(): Promise<SiteResult[]> {
-  const sites = values.quick ? QUICK_SITES : SITES[set].map((_, i) => i);
-  const work = FEEDS.flatMap((feed) => sites.map((index) => ({ feed, index })));
+  const sites = values.quick ? [...QUICK_SITES] : SITES[set].map((_, i) => i);
+  const work = sites.reverse().flatMap((index) => FEEDS.map((feed) => ({ feed, index })));
+  process.once('SIGINT', () => (work.length = 0));
   const done: SiteResult[] = [];
   const worker = async (): Promise<void> => {
     for (let next = work.shift(); next !== undefined; next = work.shift()) {
-      done.push(await child(next.index, next.feed));
+      const result = await child(next.index, next.feed);
+      done.push(result);
+      if (values.details) details(result);
       process.stderr.write(`evaluate: ${done.length} done, ${work.length} waiting\n`);
     }
   };
@@ -91,15 +95,13 @@ async function all(): Promise<SiteResult[]> {
   return done.sort((a, b) => (a.site + a.feed < b.site + b.feed ? -1 : 1));
 }
 
-function details(results: readonly SiteResult[]): void {
-  for (const { site, feed, falseAlarms, results: attacks } of results) {
-    for (const a of falseAlarms)
-      if (severityRank(a.severity) >= severityRank('medium'))
-        process.stderr.write(`false ${a.severity} ${feed} ${site} ${a.role} ${a.at} ${a.detector}: ${a.summary}\n`);
-    for (const r of attacks)
+function details({ site, feed, falseAlarms, results: attacks }: SiteResult): void {
+  for (const a of falseAlarms)
+    if (severityRank(a.severity) >= severityRank('medium'))
+      process.stderr.write(`false ${a.severity} ${feed} ${site} ${a.role} ${a.at} ${a.detector}: ${a.summary}\n`);
+  for (const r of attacks)
       if (r.foundAfter === null)
         process.stderr.write(`missed ${feed} ${site} ${r.kind}, ${r.pace}: ${String(r.severity)}, loss ${r.loss.toFixed(0)}\n`); // prettier-ignore
-  }
 }
 
 const BEGIN = '<!-- tables: written by npm run evaluate -- --write -->';
@@ -115,7 +117,6 @@ async function main(): Promise<void> {
     ...summaries.map(tablesOf),
   ].join('\n\n');
   console.log(tables);
-  if (values.details) details(results);
   if (!values.write) return;
   writeFileSync(join(DOCS, 'evaluation.json'), `${JSON.stringify({ command, set, summaries }, null, 1)}\n`);
   const page = join(DOCS, 'evaluation.md');
