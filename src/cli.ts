@@ -206,6 +206,16 @@ function buildProgram(): Command {
     .action(action(() => import('./commands/detectors-baseline.ts')));
 
   program
+    .command('tune [files...]')
+    .description(
+      "hours, groups, partners and budgets as the site's own call records suggest them; changes nothing unasked",
+    )
+    .option('--since <when>', 'records since then: a duration back from now (90d) or a time (default: all)', since)
+    .option('--write', 'ask for each, and write it into the settings file; the former one is kept beside it', false)
+    .option('--yes', 'with --write: do not ask', false)
+    .action(action(() => import('./commands/tune.ts')));
+
+  program
     .command('number [number...]')
     .description('what a dialled number is to this site; reads stdin when none is given')
     .action(action(() => import('./commands/number.ts')));

@@ -37,6 +37,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'number',
   'config',
   'respond',
+  'tune',
 ]);
 
 /** How text is written here: the site's language and zone, colour and width of the terminal. */
