@@ -12,6 +12,14 @@ export type Sighting = 'new' | 'replay' | 'full';
 /** An entry of a snapshot. */
 export type Remembered<V> = readonly [key: string, until: Millis, value: V];
 
+/** A memory as plain JSON. */
+export interface PackedReplays<V> {
+  /** the latest time that it was told, null: none */
+  readonly now: Millis | null;
+  readonly horizon: Millis | null;
+  readonly entries: readonly Remembered<V>[];
+}
+
 export interface ReplayMemoryOptions {
   /** most keys held */
   readonly capacity: number;
@@ -136,18 +144,15 @@ export class ReplayMemory<V = null> {
     this.#ends[at] = entry;
   }
 
-  /** In the order in which they were first seen. Values are handed out as they are. */
-  snapshot(): {
-    readonly now: Millis | null;
-    readonly horizon: Millis | null;
-    readonly entries: readonly Remembered<V>[];
-  } {
-    const entries = [...this.#entries.values()].map(({ key, until, value }): Remembered<V> => [key, until, value]);
+  /** In the order in which they were first seen; `pack` makes a value plain (without it they are handed out as they are). */
+  snapshot<T = V>(pack: (value: V) => T = (value) => value as unknown as T): PackedReplays<T> {
+    const entries: Remembered<T>[] = [];
+    for (const { key, until, value } of this.#entries.values()) entries.push([key, until, pack(value)]);
     return { now: Number.isFinite(this.#now) ? this.#now : null, horizon: this.horizon, entries };
   }
 
   /** Takes a snapshot back. Of one that was made with a larger capacity that which ends last is kept. */
-  restore(snapshot: ReturnType<ReplayMemory<V>['snapshot']>): void {
+  restore<T = V>(snapshot: PackedReplays<T>, unpack: (packed: T) => V = (packed) => packed as unknown as V): void {
     this.#entries.clear();
     this.#ends.length = 0;
     this.#now = snapshot.now ?? -Infinity;
@@ -158,7 +163,7 @@ export class ReplayMemory<V = null> {
     for (const entry of entries) {
       const [key, until, value] = entry;
       if (gone.has(entry)) this.#horizon = Math.max(this.#horizon, until);
-      else this.#add(key, until, value);
+      else this.#add(key, until, unpack(value));
     }
     this.forgotten += gone.size;
   }

@@ -1,23 +1,22 @@
 import { sourceKey } from '../address.ts';
 import type { Millis, RequestAnswered, RequestFacts, RequestRepeated, RequestSeen } from '../model.ts';
-import { ReplayMemory } from '../replay-window.ts';
+import { ReplayMemory, type PackedReplays } from '../replay-window.ts';
 import type { Site } from '../site/site.ts';
 import { iso } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { printable } from './phrases.ts';
 import type { ReplayFinding } from './replay-finding.ts';
-import { copy } from './story.ts';
 
 const REQUESTS = 8_192;
-const NONCES = 16_384;
-const ASKED = 8_192;
+const NONCES = 8_192;
+const ASKED = 4_096;
 /** Kamailio gives all whom it challenges within one second the same nonce (auth module, without nonce_count). */
 const SAME_NONCE: Millis = 1_500;
 /** A proxy gives a request up after this (RFC 3261 timers B and F). */
 const FORWARDED: Millis = 32_000;
 /** Two mirrors of one packet are that near to each other. */
 const MIRRORED: Millis = 100;
-const RECENT = 8_192;
+const RECENT = 4_096;
 
 /** A request that came lately. */
 interface Recent {
@@ -183,29 +182,32 @@ export class CopiedRequests {
 
   snapshot(): unknown {
     return {
-      requests: copy(this.#requests.snapshot()),
-      nonces: copy(this.#nonces.snapshot()),
+      requests: this.#requests.snapshot(flat),
+      nonces: this.#nonces.snapshot(flat),
       asked: this.#asked.snapshot((at) => at),
-      recent: this.#recent.snapshot(copy),
+      recent: this.#recent.snapshot(flat),
     };
   }
 
   restore(snapshot: unknown): void {
     const s = snapshot as {
-      requests: Parameters<ReplayMemory<Answered>['restore']>[0];
-      nonces: Parameters<ReplayMemory<Taken>['restore']>[0];
+      requests: PackedReplays<Answered>;
+      nonces: PackedReplays<Taken>;
       asked: Packed<Millis>[];
       recent: Packed<Recent>[];
     };
-    this.#requests.restore(copy(s.requests));
-    this.#nonces.restore(copy(s.nonces));
+    this.#requests.restore(s.requests, flat);
+    this.#nonces.restore(s.nonces, flat);
     this.#asked.restore(s.asked, (at) => at);
-    this.#recent.restore(s.recent, copy);
+    this.#recent.restore(s.recent, flat);
   }
 }
 
 const recentKey = ({ callId, cseq, method }: Pick<RequestFacts, 'callId' | 'cseq' | 'method'>): string =>
   `${callId} ${cseq} ${method}`;
+/** What is held has no parts: a copy that costs little, for packets wait while a snapshot is made. */
+const flat = <T extends object>(value: T): T => ({ ...value });
+
 const askedKey = ({ callId, source }: RequestFacts): string => `${callId} ${source}`;
 
 const owner = (account: string | null, source: string): string =>

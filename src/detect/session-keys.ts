@@ -8,7 +8,7 @@ import type {
   SessionFacts,
   SourceProof,
 } from '../model.ts';
-import { ReplayMemory } from '../replay-window.ts';
+import { ReplayMemory, type PackedReplays } from '../replay-window.ts';
 import type { Site } from '../site/site.ts';
 import { formatDuration, iso, SECOND } from '../time.ts';
 import { counted, printable } from './phrases.ts';
@@ -60,6 +60,9 @@ interface Waiting {
   /** account whose password was right since then */
   known: string | null;
 }
+
+/** What is held has no parts: a copy that costs little. */
+const flat = (use: Use): Use => ({ ...use });
 
 /** The parts of `o=` that tell one session of one host from all others; '' where they do not. */
 function sessionText({ origin, version, originAddress }: SessionFacts): string {
@@ -240,20 +243,20 @@ export class SessionKeys {
 
   snapshot(): unknown {
     return {
-      keys: copy(this.#keys.snapshot()),
-      sessions: copy(this.#sessions.snapshot()),
+      keys: this.#keys.snapshot(flat),
+      sessions: this.#sessions.snapshot(flat),
       waiting: copy(this.#waiting),
     };
   }
 
   restore(snapshot: unknown): void {
-    const s = copy(snapshot) as {
-      keys: Parameters<ReplayMemory<Use>['restore']>[0];
-      sessions: Parameters<ReplayMemory<Use>['restore']>[0];
+    const s = snapshot as {
+      keys: PackedReplays<Use>;
+      sessions: PackedReplays<Use>;
       waiting: Waiting[];
     };
-    this.#keys.restore(s.keys);
-    this.#sessions.restore(s.sessions);
-    this.#waiting = s.waiting;
+    this.#keys.restore(s.keys, flat);
+    this.#sessions.restore(s.sessions, flat);
+    this.#waiting = copy(s.waiting);
   }
 }
