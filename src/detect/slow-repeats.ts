@@ -2,9 +2,9 @@ import type { EvidenceDraft, Millis, Severity, Subject } from '../model.ts';
 import type { DialledNumber, Site } from '../site/site.ts';
 import { formatDuration, HOUR, iso, MINUTE } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
-import { countryOf, isGrave, rangeOf } from './call-classes.ts';
+import { countryOf, isGrave, isUsualCountry, rangeOf } from './call-classes.ts';
 import type { Habits } from './habits.ts';
-import { counted, named, placeOf } from './phrases.ts';
+import { counted, listed, named, placeOf } from './phrases.ts';
 import { citing, talkOf, type Placed } from './placed-calls.ts';
 import { addDistinct, copy, escalate, unsaid, type Said } from './story.ts';
 
@@ -34,10 +34,10 @@ export interface SlowParameters {
   readonly risk: number;
 }
 
-/** One caller and one country, or the whole site and one country. */
+/** One caller and one class of numbers, or the whole site and one. */
 interface Story {
   subject: Subject;
-  place: string;
+  places: string[];
   /** when each occasion began, and whether it was at night */
   occasions: [at: Millis, night: boolean][];
   accounts: string[];
@@ -65,7 +65,14 @@ export class SlowRepeats {
 
   /** Is there a story already? What began as unusual does not become usual by going on. */
   follows(who: string, number: DialledNumber): boolean {
-    return this.#stories.has(`${who}|${countryOf(number)}`);
+    return this.#classesOf(number).some((of) => this.#stories.has(`${who}|${of}`));
+  }
+
+  /** Whoever pumps changes between dear countries; cheap ones are each their own. */
+  #classesOf(number: DialledNumber): string[] {
+    const risky = number.risk >= this.#p.risk;
+    if (isGrave(number)) return risky ? ['dear', 'risky'] : ['dear'];
+    return [risky ? 'risky' : countryOf(number)];
   }
 
   /** A connected call, told at its answer and again later. */
@@ -75,14 +82,19 @@ export class SlowRepeats {
     const dear = risky || isGrave(number);
     const long = call.ended !== null && talkOf(call, at) >= LONG;
     if (!(night && dear) && !(long && (night || dear))) return [];
-    const country = countryOf(number);
-    const own = this.#count(`${call.who}|${country}`, subject, call, number, night, at);
-    if (own !== null) return [own];
+    // new business with a dear country is told where it is new, and then is business
+    const known = this.follows(call.who, number);
+    if (!night && !known && !isGrave(number) && isUsualCountry(this.#habits, subject, number)) return [];
+    const own = this.#classesOf(number).flatMap((of) => {
+      const told = this.#count(`${call.who}|${of}`, subject, call, number, night, at);
+      return told === null ? [] : [told];
+    });
+    if (own.length > 0) return own.slice(0, 1);
     // nobody of them often, all of them together every night
     const account = subject.type === 'account' ? subject.value : '';
     if (account === '' || !night || !risky) return [];
     const range: Subject = { type: 'number', value: rangeOf(number) };
-    const all = this.#count(`|${country}`, range, call, number, night, at, account);
+    const all = this.#count(`|${countryOf(number)}`, range, call, number, night, at, account);
     return all === null ? [] : [all];
   }
 
@@ -111,8 +123,7 @@ export class SlowRepeats {
   ): EvidenceDraft | null {
     let story = this.#stories.get(key);
     if (story === undefined || call.started - (story.occasions.at(-1)?.[0] ?? call.started) > this.#p.slow) {
-      const place = placeOf(number);
-      story = { subject, place, occasions: [], accounts: [], callKeys: [], calls: [], said: unsaid() };
+      story = { subject, places: [], occasions: [], accounts: [], callKeys: [], calls: [], said: unsaid() };
       this.#stories.set(key, story);
     }
     if (story.callKeys.includes(call.call)) return null;
@@ -122,24 +133,25 @@ export class SlowRepeats {
     story.calls.push(call.id);
     const from = call.started - this.#p.slow;
     while ((story.occasions[0]?.[0] ?? from) < from) story.occasions.shift();
+    addDistinct(story.places, placeOf(number), 8);
     addDistinct(story.accounts, account, 16);
     if (call.started - (story.occasions.at(-1)?.[0] ?? -Infinity) < OCCASION) return null;
     story.occasions.push([call.started, night]);
     if (story.occasions.length > OCCASIONS) story.occasions.shift();
     // of one account its own story tells
     if (subject.type === 'number' && story.accounts.length === 1) return null;
-    const severity = this.#severity(story, number);
+    const severity = this.#severity(story, key.endsWith('|dear'));
     if (severity === null) return null;
     const count = story.occasions.length;
     const told = escalate(story.said, severity, count, this.#p.nights);
     return told === null ? null : this.#evidence(key, story, told, call, at);
   }
 
-  #severity({ occasions }: Story, number: DialledNumber): Severity | null {
+  #severity({ occasions }: Story, dear: boolean): Severity | null {
     const { nights, days } = this.#p;
     const atNight = occasions.filter(([, night]) => night).length;
     if (atNight >= nights) return 'high';
-    const enough = isGrave(number) ? days : 2 * days;
+    const enough = dear ? days : 2 * days;
     if (occasions.length >= enough) return 'high';
     return occasions.length === enough - 1 ? 'medium' : null;
   }
@@ -157,7 +169,7 @@ export class SlowRepeats {
       at,
       severity,
       subject: story.subject,
-      summary: `${who} called ${story.place} on ${when} within ${formatDuration(call.started - first)}, a little each time`,
+      summary: `${who} called ${listed(story.places)} on ${when} within ${formatDuration(call.started - first)}, a little each time`,
       facts: {
         nights: atNight,
         days: count,
