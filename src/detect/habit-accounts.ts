@@ -18,8 +18,8 @@ export type Field = (typeof FIELDS)[number];
 const WIDTH = FIELDS.length;
 const PLACES = 64;
 const PLACES_WHEN_MANY = 8;
-/** Numbers in all lists of places together, four a place: above it the lists are kept short. 32 MB. */
-const MANY_PLACES = 4_000_000;
+/** Numbers in all lists of places together, two a place: above it the lists are kept short. 24 MB. */
+const MANY_PLACES = 3_000_000;
 /** Different places that one account can call on one day and have remembered. */
 const PLACES_A_DAY = 32;
 /** Below this the bins are scaled anew, so that they do not run out of their 16 bits. */
@@ -292,6 +292,8 @@ export class AccountWeeks {
     const known = (shard.places[i] ??= []);
     const before = known.length;
     for (const key of places) notePlace(known, key, 1, day, this.#places > MANY_PLACES ? PLACES_WHEN_MANY : PLACES);
+    // arrays grow by half: what they do not need is given back
+    if (known.length > before) shard.places[i] = known.slice();
     this.#places += known.length - before;
   }
 

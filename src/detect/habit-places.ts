@@ -1,4 +1,4 @@
-import { faded } from '../baseline.ts';
+import { faded, packCount, unpackCount } from '../baseline.ts';
 import type { Millis } from '../model.ts';
 import type { DialledNumber, NumberKind } from '../site/site.ts';
 import { DAY } from '../time.ts';
@@ -58,30 +58,35 @@ export function placeName(key: number): string | null {
 }
 
 /**
- * The places of one account, group or site: four numbers each (key, faded calls, days, last day), oldest forgotten first.
- * Flat, for there are a hundred thousand of them.
+ * The places of one account, group or site: two numbers each, its key and what is known of it (the last day, the days, the
+ * faded calls; 40 bits). Flat, for there are a hundred thousand of them; oldest forgotten first.
  */
 export type Places = number[];
-const WIDTH = 4;
+const WIDTH = 2;
 /** A place is forgotten when it has faded to this, more than two years after its last call. */
 const FORGOTTEN = 0.01;
 const MOST_DAYS = 255;
+
+const pack = (calls: number, days: number, last: number): number => (last * 256 + days) * 65_536 + packCount(calls);
+const callsOf = (known: number): number => unpackCount(known % 65_536);
+const daysOf = (known: number): number => Math.floor(known / 65_536) % 256;
+const lastOf = (known: number): number => Math.floor(known / 16_777_216);
 
 /** Notes calls to a place on a day (counted since 1970, local). `most`: places kept. */
 export function notePlace(places: Places, key: number, calls: number, day: number, most: number): void {
   let oldest = 0;
   for (let i = 0; i < places.length; i += WIDTH) {
+    const known = places[i + 1] ?? 0;
     if (places[i] === key) {
-      const last = places[i + 3] ?? day;
-      places[i + 1] = (places[i + 1] ?? 0) * faded(day - last) + calls;
-      if (day > last) places[i + 2] = Math.min(MOST_DAYS, (places[i + 2] ?? 0) + 1);
-      places[i + 3] = Math.max(day, last);
+      const last = lastOf(known);
+      const days = Math.min(MOST_DAYS, daysOf(known) + (day > last ? 1 : 0));
+      places[i + 1] = pack(callsOf(known) * faded(day - last) + calls, days, Math.max(day, last));
       return;
     }
-    if ((places[i + 3] ?? 0) < (places[oldest + 3] ?? 0)) oldest = i;
+    if (lastOf(known) < lastOf(places[oldest + 1] ?? 0)) oldest = i;
   }
-  if (places.length < most * WIDTH) places.push(key, calls, 1, day);
-  else places.splice(oldest, WIDTH, key, calls, 1, day);
+  if (places.length < most * WIDTH) places.push(key, pack(calls, 1, day));
+  else places.splice(oldest, WIDTH, key, pack(calls, 1, day));
 }
 
 /** What a place list knows of a number, on a day. */
@@ -104,9 +109,10 @@ export function calledIn(places: Places | null, number: DialledNumber, day: numb
 }
 
 function seenAt(places: Places, i: number, day: number): Seen | null {
-  const last = places[i + 3] ?? 0;
-  const calls = (places[i + 1] ?? 0) * faded(day - last);
-  return calls < FORGOTTEN ? null : { calls, days: places[i + 2] ?? 0, last: last * DAY };
+  const known = places[i + 1] ?? 0;
+  const last = lastOf(known);
+  const calls = callsOf(known) * faded(day - last);
+  return calls < FORGOTTEN ? null : { calls, days: daysOf(known), last: last * DAY };
 }
 
 const together = (a: Seen, b: Seen): Seen => ({
@@ -137,7 +143,8 @@ export function calledOnce(places: Places | null, day: number): number {
     const name = placeName(places?.[i] ?? 0);
     if (name === null) continue;
     const known = days.get(name) ?? { days: 0, last: 0 };
-    days.set(name, { days: known.days + (places?.[i + 2] ?? 0), last: Math.max(known.last, places?.[i + 3] ?? 0) });
+    const place = places?.[i + 1] ?? 0;
+    days.set(name, { days: known.days + daysOf(place), last: Math.max(known.last, lastOf(place)) });
   }
   let once = 0;
   for (const country of days.values()) if (country.days === 1) once += faded(day - country.last);
