@@ -128,21 +128,6 @@ const NOW: Readonly<Record<string, Steps>> = {
   latency: () => [
     { text: 'Look at the line, the load of the PBX and its disk; ask the carrier when it is the carrier that is slow' },
   ],
-  replay: (incident, account) => [
-    {
-      text: 'Somebody on the way can read your signalling: let phones and trunks speak TLS, with certificates that are checked',
-    },
-    { text: 'Where calls are encrypted with SDES keys, count those of the calls named above as overheard' },
-    ...(account === '' ? [] : [newSecret(account)]),
-    ...blockAddresses(incident),
-  ],
-  exposure: () => [
-    { text: 'Let the phone or trunk speak TLS, or send its traffic through a tunnel; or encrypt calls with DTLS-SRTP' },
-    { text: 'If a phone has stopped using TLS, ask who changed it: a reset, new firmware, or somebody in between' },
-  ],
-  latency: () => [
-    { text: 'Look at the line, the load of the PBX and its disk; ask the carrier when it is the carrier that is slow' },
-  ],
   wangiri: () => [
     { text: 'Tell everybody not to call back numbers abroad that rang once' },
     { text: 'Hang up call-backs that are still running; ringfence block number keeps others from calling there' },
@@ -204,11 +189,6 @@ const SETTING: Readonly<Record<string, string>> = {
   'new-destination':
     'Nothing needs to be set: from tomorrow on the country is known here; where new ones are everyday business raise weeks under [detect.new-destination]',
   traffic: 'If it is business as usual, it becomes so within some weeks; until then raise calls under [detect.traffic]',
-  replay:
-    'If the address is a proxy of yours, or packets are captured on both sides of a NAT, name it under [network] pbx; if a make of phones never changes its keys, raise reused_key_calls under [detect.replay]',
-  exposure: 'If the network in between is your own (a leased line, IPsec), name its addresses under [network] local',
-  latency:
-    'If it is how things are now, it becomes usual within some days; raise factor or floor under [detect.latency]',
   replay:
     'If the address is a proxy of yours, or packets are captured on both sides of a NAT, name it under [network] pbx; if a make of phones never changes its keys, raise reused_key_calls under [detect.replay]',
   exposure: 'If the network in between is your own (a leased line, IPsec), name its addresses under [network] local',
