@@ -181,6 +181,8 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
           callbacks: connected.length,
           talkSeconds: Math.round(backs.reduce((sum, call) => sum + talkOf(call, at), 0) / SECOND),
           numbers: numbers.slice(0, 5),
+          // the ones that were called; any number can be written as a caller's own
+          reached: [...new Set(connected.map(({ dialled }) => this.#site.number(dialled).e164 ?? dialled))].slice(0, 5),
           rule: `rings ${this.#p.rings} within ${formatDuration(this.#p.window)}`,
         },
         ...cited(this.#site, story, at),
