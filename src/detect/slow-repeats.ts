@@ -77,11 +77,14 @@ export class SlowRepeats {
 
   /** A connected call, told at its answer and again later. */
   connected(call: Placed<unknown>, subject: Subject, number: DialledNumber, at: Millis): EvidenceDraft[] {
-    const night = this.#atNight(call, subject, number);
     const risky = number.risk >= this.#p.risk;
     const dear = risky || isGrave(number);
     const long = call.ended !== null && talkOf(call, at) >= LONG;
-    if (!(night && dear) && !(long && (night || dear))) return [];
+    // the calendar last: it costs most
+    if (!dear && !long) return [];
+    const night = this.#atNight(call, subject, number);
+    if (!(night && dear) && !long) return [];
+    if (!night && !dear) return [];
     // new business with a dear country is told where it is new, and then is business
     const known = this.follows(call.who, number);
     if (!night && !known && !isGrave(number) && isUsualCountry(this.#habits, subject, number)) return [];
