@@ -3,6 +3,7 @@ import bruteForce from './brute-force.ts';
 import callBurst from './call-burst.ts';
 import exposure from './exposure.ts';
 import flood from './flood.ts';
+import forwarding from './forwarding.ts';
 import gatewayImpersonation from './gateway-impersonation.ts';
 import latency from './latency.ts';
 import newDestination from './new-destination.ts';
@@ -10,10 +11,13 @@ import outOfHoursCalls from './out-of-hours-calls.ts';
 import registrationHijack from './registration-hijack.ts';
 import repeatedDestination from './repeated-destination.ts';
 import replay from './replay.ts';
+import riskyDestination from './risky-destination.ts';
 import scan from './scan.ts';
+import spend from './spend.ts';
 import spoofedSource from './spoofed-source.ts';
 import teardown from './teardown.ts';
 import testCall from './test-call.ts';
+import throughDial from './through-dial.ts';
 import traffic from './traffic.ts';
 import unregisteredCaller from './unregistered-caller.ts';
 import wangiri from './wangiri.ts';
@@ -27,6 +31,7 @@ export const detectors = [
   callBurst,
   exposure,
   flood,
+  forwarding,
   gatewayImpersonation,
   latency,
   newDestination,
@@ -34,10 +39,13 @@ export const detectors = [
   registrationHijack,
   repeatedDestination,
   replay,
+  riskyDestination,
   scan,
+  spend,
   spoofedSource,
   teardown,
   testCall,
+  throughDial,
   traffic,
   unregisteredCaller,
   wangiri,
@@ -50,6 +58,7 @@ export const detectorParameters = {
   'call-burst': callBurst.parameters.prefault({}),
   exposure: exposure.parameters.prefault({}),
   flood: flood.parameters.prefault({}),
+  forwarding: forwarding.parameters.prefault({}),
   'gateway-impersonation': gatewayImpersonation.parameters.prefault({}),
   latency: latency.parameters.prefault({}),
   'new-destination': newDestination.parameters.prefault({}),
@@ -57,10 +66,13 @@ export const detectorParameters = {
   'registration-hijack': registrationHijack.parameters.prefault({}),
   'repeated-destination': repeatedDestination.parameters.prefault({}),
   replay: replay.parameters.prefault({}),
+  'risky-destination': riskyDestination.parameters.prefault({}),
   scan: scan.parameters.prefault({}),
+  spend: spend.parameters.prefault({}),
   'spoofed-source': spoofedSource.parameters.prefault({}),
   teardown: teardown.parameters.prefault({}),
   'test-call': testCall.parameters.prefault({}),
+  'through-dial': throughDial.parameters.prefault({}),
   traffic: traffic.parameters.prefault({}),
   'unregistered-caller': unregisteredCaller.parameters.prefault({}),
   wangiri: wangiri.parameters.prefault({}),

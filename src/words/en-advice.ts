@@ -128,6 +128,33 @@ const NOW: Readonly<Record<string, Steps>> = {
   latency: () => [
     { text: 'Look at the line, the load of the PBX and its disk; ask the carrier when it is the carrier that is slow' },
   ],
+  spend: (_incident, account) => [
+    { text: 'Hang up what still runs: ringfence does so by itself where it may act' },
+    ...(account === ''
+      ? [{ text: 'Find out which phone or line placed these calls; the numbers and sources above name it' }]
+      : [{ text: `Ask whoever uses ${account} whether these calls are theirs` }, blockInternational(account)]),
+    { text: 'Ask the carrier to bar premium and satellite numbers, and to set a limit of its own' },
+  ],
+  'risky-destination': (_incident, account) =>
+    account === ''
+      ? [{ text: 'Find out which phone or line placed these calls; the sources and calls above name it' }]
+      : [
+          { text: `Ask whoever uses ${account} whether they know anybody at these numbers` },
+          blockInternational(account),
+        ],
+  'through-dial': () => [
+    {
+      text: 'Hang up these calls, and look in the dialplan for what lets a caller from outside dial on: DISA, a voicemail box with an outside line, an IVR that takes any digits, a context of the trunk that includes outgoing calls',
+    },
+    { text: 'Change the PINs of DISA and of the voicemail boxes, or switch off what nobody needs' },
+  ],
+  forwarding: (_incident, account) => [
+    { text: `Ask whoever uses ${account || 'the extension'} whether they forward their calls there` },
+    {
+      text: `If not: take the forwarding away, on the PBX and on the web page of the phone, and hang up what still runs`,
+    },
+    ...(account === '' ? [] : [newSecret(account)]),
+  ],
   wangiri: () => [
     { text: 'Tell everybody not to call back numbers abroad that rang once' },
     { text: 'Hang up call-backs that are still running; ringfence block number keeps others from calling there' },
@@ -194,6 +221,13 @@ const SETTING: Readonly<Record<string, string>> = {
   exposure: 'If the network in between is your own (a leased line, IPsec), name its addresses under [network] local',
   latency:
     'If it is how things are now, it becomes usual within some days; raise factor or floor under [detect.latency]',
+  spend: 'If it is business, give the account, its group or the office a larger budget under [detect.spend]',
+  'risky-destination':
+    'If it is a partner of yours, list the range with a lower score in the risk_file of [numbers]; what is called on several days is let alone anyhow',
+  'through-dial':
+    'If it is an arrangement (an overflow to a partner abroad), list the number with a lower score in the risk_file of [numbers]; after some days it is let alone',
+  forwarding:
+    'If it is an arrangement, list the number with a lower score in the risk_file of [numbers]; after some days it is let alone',
   wangiri: 'If the callers are customers of yours, raise the thresholds of [detect.wangiri]',
   scan: 'If it is your own monitoring, name its address under [network] local or never_block',
   flood:

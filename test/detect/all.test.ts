@@ -14,6 +14,7 @@ import {
   garbage,
   judge,
   NIGHT,
+  onward,
   ownAddress,
   OWNER,
   received,
@@ -143,6 +144,13 @@ const night: Event[] = [
     ),
   ),
   garbage(NIGHT + 72 * MINUTE, '198.18.66.7'),
+  // somebody dials through, and an extension is forwarded
+  ...series(4, NIGHT + 75 * MINUTE, MINUTE, (at, i) =>
+    (['dialled', 'answered'] as const).flatMap((state) => [
+      onward(at, state, { call: `th${i}` }),
+      onward(at, state, { call: `fw${i}`, dialled: '1005' }),
+    ]),
+  ),
   tick(NIGHT + 2 * HOUR),
   ended(NIGHT + 2 * HOUR, { call: 'c0', account: '1003', answeredAt: NIGHT + 22 * MINUTE }),
   ...series(5, NIGHT + 3 * HOUR, 10 * MINUTE, (at) => recorded(record(at, 60), { account: '1007' })),
@@ -181,6 +189,7 @@ function* spoofed(n: number): Generator<Event> {
     yield within(at, { source, callId: `c${i}@x`, call: `c${i}` });
     yield received(at, { source, asked: null, peer: false, tookMs: null });
     yield garbage(at, source);
+    yield onward(at, 'dialled', { call: `c${i}`, trunk: null, dialled: `1${i}` });
     if (i % 1_000 === 0) yield tick(at);
   }
 }

@@ -14,6 +14,7 @@ import {
   garbage,
   judge,
   NIGHT,
+  onward,
   ownAddress,
   OWNER,
   received,
@@ -233,6 +234,52 @@ const outcomes: Record<string, Record<string, Event[]>> = {
     'two premium, satellite or high-risk numbers where nobody called, while closed': late(2, MINUTE, satellite),
     'a call where nobody here has called': talks(1, MINUTE, 1, riga),
     'a range that nobody here called, in a risky country that others call': talks(1, 1, 1, () => '0038761000001'),
+  },
+  spend: {
+    'a budget of an account, a group or the office is used up': [
+      connected(DAYTIME, satellite),
+      tick(DAYTIME + 5 * MINUTE),
+    ],
+    'a budget is nearly used up': [connected(DAYTIME, satellite), tick(DAYTIME + 4 * MINUTE)],
+  },
+  'risky-destination': {
+    'several risky numbers that connect, or one dear by nature, and long talk': [
+      connected(DAYTIME, satellite),
+      tick(DAYTIME + 20 * MINUTE),
+    ],
+    'several risky numbers in several countries, while closed, or beside numbers that nobody can have': series(
+      3,
+      DAYTIME,
+      MINUTE,
+      (at, i) => started(at, { call: `c${i}`, dialled: `00${['37126000001', '23225000001', '2203000001'][i] ?? ''}` }),
+    ),
+    'a number dear by nature while closed': late(1, 1, satellite),
+    'the first call to a risky number': [started(DAYTIME, { dialled: '0037126000001' })],
+    'several numbers abroad that nobody can have': series(5, DAYTIME, MINUTE, (at, i) =>
+      started(at, { call: `c${i}`, dialled: `003300000000${i}` }),
+    ),
+  },
+  'through-dial': {
+    'several calls dialled through to risky numbers, or one to a dear number that talks': series(
+      3,
+      NIGHT,
+      MINUTE,
+      (at, i) => [onward(at, 'dialled', { call: `c${i}` }), onward(at, 'answered', { call: `c${i}` })],
+    ),
+    'a call dialled through to a number dear by nature, or several to new numbers abroad': [
+      onward(NIGHT, 'dialled', { to: satellite.dialled }),
+    ],
+    'the first call that came in by a trunk and leaves to a number that costs money': [onward(NIGHT, 'dialled')],
+  },
+  forwarding: {
+    'several forwarded calls to risky numbers at one time, or an hour of talk': series(3, NIGHT, MINUTE, (at, i) => [
+      onward(at, 'dialled', { call: `c${i}`, dialled: '1005' }),
+      onward(at, 'answered', { call: `c${i}`, dialled: '1005' }),
+    ]),
+    'several forwarded calls to risky numbers, or one to a number dear by nature': [
+      onward(NIGHT, 'dialled', { to: satellite.dialled, dialled: '1005' }),
+    ],
+    'the first forwarded call to a number that costs money': [onward(NIGHT, 'dialled', { dialled: '1005' })],
   },
   traffic: {
     'an account calls far more than this hour or day has ever had, while closed': late(30, SECOND, domestic),

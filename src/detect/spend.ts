@@ -1,0 +1,383 @@
+import { z } from 'zod';
+import { worseProof, type EvidenceDraft, type Millis, type Subject, type Tick } from '../model.ts';
+import type { Site } from '../site/site.ts';
+import { DAY, formatDuration, HOUR, iso } from '../time.ts';
+import { BoundedMap, type Packed } from '../windows.ts';
+import { COST_KINDS, Costs, type Cost, type CostEvent } from './costs.ts';
+import { defineDetector, type Detector, type Shared } from './detector.ts';
+import type { Whose } from './habits.ts';
+import { amount, money, score } from './parameters.ts';
+import { counted, listed, named, placeOf, printable } from './phrases.ts';
+import { spend, spentWithin, type Spent } from './spent.ts';
+import { accountSubject, addDistinct, copy, FloodGate } from './story.ts';
+
+const ownBudgets = (whose: string) =>
+  z
+    .record(
+      z.string().min(1).max(128),
+      z.strictObject({
+        hour: z.number().positive().max(1e9).optional(),
+        day: z.number().positive().max(1e9).optional(),
+        closed: z.number().positive().max(1e9).optional(),
+      }),
+    )
+    .default({})
+    .describe(
+      `budgets of single ${whose} instead of these, by name, as in { ${whose === 'accounts' ? '"2001"' : 'sales'} = { hour = 60, day = 200, closed = 5 } }; number of currency units`,
+    );
+
+const parameters = z.strictObject({
+  account_hour: money(20, 'so much may one account spend on chargeable calls within an hour'),
+  account_day: money(50, 'so much may it spend within 24 hours'),
+  account_closed: money(10, 'so much may it spend on calls that began in one closed period'),
+  group_hour: money(60, 'so much may the accounts of a group spend together within an hour'),
+  group_day: money(200, 'so much within 24 hours'),
+  group_closed: money(30, 'so much in one closed period'),
+  site_hour: money(100, 'so much may all together spend within an hour'),
+  site_day: money(400, 'so much within 24 hours'),
+  site_closed: money(60, 'so much in one closed period'),
+  accounts: ownBudgets('accounts'),
+  groups: ownBudgets('groups'),
+  warn: score(70, 'told as medium at so many hundredths of a budget, 0 for never'),
+  usual: amount(
+    2,
+    'times',
+    'a shipped budget gives way to so many times what is spent on a busy day, once that is learned; 0: never',
+    0,
+    20,
+  ),
+});
+
+const PERIODS = ['hour', 'day', 'closed'] as const;
+type Period = (typeof PERIODS)[number];
+type Scope = 'account' | 'group' | 'site';
+
+/** What one account, one group or the office has spent. Plain. */
+interface Purse {
+  readonly scope: Scope;
+  /** '' for the office */
+  readonly name: string;
+  spent: Spent;
+  /** the closed period, by its start, and what was spent in it */
+  since: Millis | null;
+  closed: number;
+  /** calls that it was spent on, the latest 200 */
+  calls: string[];
+  /** of each period: 0 nothing said, 1 warned, 2 reached; then the amount at which it is told again */
+  said: Record<Period, { level: 0 | 1 | 2; next: number }>;
+}
+
+const PURSES = 20_000;
+const PURSE_CALLS = 200;
+/** who spent less than this part of what was spent is not named for it */
+const SHARE = 0.1;
+const NAMED = 8;
+
+class Spend implements Detector<(typeof COST_KINDS)[number]> {
+  readonly #p: z.output<typeof parameters>;
+  readonly #site: Site;
+  readonly #shared: Shared;
+  readonly #costs: Costs;
+  readonly #purses = new BoundedMap<Purse>(PURSES);
+  readonly #gate = new FloodGate();
+  /** purses into which money went since they were judged last; empty between events */
+  readonly #touched = new Set<string>();
+
+  constructor(p: z.output<typeof parameters>, site: Site, shared: Shared) {
+    this.#p = p;
+    this.#site = site;
+    this.#shared = shared;
+    this.#costs = new Costs(site, (key, cost, sum, from, to) => {
+      this.#charge(key, cost, sum, from, to);
+    });
+  }
+
+  on(event: CostEvent | Tick): EvidenceDraft[] {
+    if (event.kind === 'tick') {
+      if (this.#costs.idle) return [];
+      this.#costs.tick(event.at);
+      return this.#judge(event.at);
+    }
+    const connected = this.#costs.take(event);
+    const found = this.#judge(event.at);
+    return found.length > 0 || connected === null ? found : this.#oneMore(connected, event.at);
+  }
+
+  #charge(key: string, cost: Cost, sum: number, from: Millis, to: Millis): void {
+    const groups = cost.who === null ? [] : this.#site.accounts.groupsOf(cost.who);
+    if (cost.who !== null) this.#into(`account:${cost.who}`, 'account', cost.who, cost.closed, key, sum, from, to);
+    for (const group of groups) this.#into(`group:${group}`, 'group', group, cost.closed, key, sum, from, to);
+    this.#into('site:', 'site', '', cost.siteClosed, key, sum, from, to);
+  }
+
+  #into(
+    id: string,
+    scope: Scope,
+    name: string,
+    closed: Millis | null,
+    key: string,
+    sum: number,
+    from: Millis,
+    to: Millis,
+  ): void {
+    let purse = this.#purses.get(id);
+    if (purse === undefined) {
+      purse = { scope, name, spent: [], since: null, closed: 0, calls: [], said: nothingSaid() };
+      this.#purses.set(id, purse);
+    }
+    spend(purse.spent, sum, from, to);
+    if (closed !== null) {
+      if (purse.since === null || closed > purse.since) {
+        purse.since = closed;
+        purse.closed = 0;
+        purse.said.closed = { level: 0, next: 0 };
+      }
+      // a late record of an earlier period is told by the day's budget alone
+      if (closed === purse.since) purse.closed += sum;
+    }
+    if (purse.calls.at(-1) !== key && !purse.calls.includes(key)) {
+      purse.calls.push(key);
+      if (purse.calls.length > PURSE_CALLS) purse.calls.shift();
+    }
+    this.#touched.add(id);
+  }
+
+  #judge(at: Millis): EvidenceDraft[] {
+    if (this.#touched.size === 0) return [];
+    const found: EvidenceDraft[] = [];
+    for (const id of this.#touched) {
+      const purse = this.#purses.peek(id);
+      if (purse !== undefined) found.push(...this.#judgePurse(id, purse, at));
+    }
+    this.#touched.clear();
+    return found;
+  }
+
+  /** The gravest of its periods is told, once: when its budget comes near, when it is reached, each time it has doubled. */
+  #judgePurse(id: string, purse: Purse, at: Millis): EvidenceDraft[] {
+    let worst: { period: Period; sum: number; budget: number; level: 1 | 2 } | null = null;
+    for (const period of PERIODS) {
+      const sum = this.#sum(purse, period, at);
+      const said = purse.said[period];
+      // most of the time next to nothing was spent: the budget need not be known
+      if (sum < 0.01) continue;
+      const budget = this.#budget(purse, period, at);
+      const warned = this.#p.warn > 0 && sum >= (budget * this.#p.warn) / 100;
+      if (said.level > 0 && sum < (budget * Math.max(this.#p.warn, 1)) / 200)
+        purse.said[period] = { level: 0, next: 0 };
+      const level = sum >= budget ? 2 : warned ? 1 : 0;
+      if (level === 0 || level < said.level || (level === said.level && (level === 1 || sum < said.next))) continue;
+      purse.said[period] = { level, next: Math.max(sum, budget) * 2 };
+      if (worst === null || level > worst.level || (level === worst.level && sum / budget > worst.sum / worst.budget))
+        worst = { period, sum, budget, level };
+    }
+    return worst === null ? [] : this.#tell(id, purse, worst, at);
+  }
+
+  #sum(purse: Purse, period: Period, at: Millis): number {
+    if (period === 'closed') return purse.closed;
+    return spentWithin(purse.spent, at, period === 'hour' ? HOUR : DAY);
+  }
+
+  #budget({ scope, name, since }: Purse, period: Period, at: Millis): number {
+    const own = scope === 'account' ? this.#p.accounts[name] : scope === 'group' ? this.#p.groups[name] : undefined;
+    const set = own?.[period];
+    if (set !== undefined) return set;
+    const shipped = this.#p[`${scope}_${period}`];
+    const { habits } = this.#shared;
+    if (this.#p.usual === 0 || !habits.known() || (scope === 'account' && !habits.knows(name))) return shipped;
+    const whose: Whose = scope === 'site' ? 'site' : scope === 'group' ? { group: name } : { account: name };
+    if (period === 'closed')
+      return Math.max(
+        shipped,
+        this.#p.usual * habits.expected(whose, 'spend', Math.max(since ?? at, at - 7 * DAY), at),
+      );
+    const day = this.#p.usual * habits.usual(whose, 'spend').high;
+    // what a day may cost, half of it may cost one hour
+    return Math.max(shipped, period === 'day' ? day : day / 2);
+  }
+
+  /** A call connects though a budget is used up: it is named, so that it can be cut like those before it. */
+  #oneMore(key: string, at: Millis): EvidenceDraft[] {
+    const cost = this.#costs.get(key);
+    if (cost === undefined || cost.ended) return [];
+    const ids =
+      cost.who === null
+        ? ['site:']
+        : [`account:${cost.who}`, ...this.#site.accounts.groupsOf(cost.who).map((g) => `group:${g}`), 'site:'];
+    for (const id of ids) {
+      const purse = this.#purses.peek(id);
+      if (purse === undefined) continue;
+      const period = PERIODS.find((p) => {
+        const sum = this.#sum(purse, p, at);
+        return sum >= 0.01 && sum >= this.#budget(purse, p, at) && (p !== 'closed' || cost.closed === purse.since);
+      });
+      if (period === undefined || (purse.scope !== 'account' && !this.#drives(purse, cost))) continue;
+      if (!this.#gate.admits(at, 'critical')) return [];
+      const state = {
+        period,
+        sum: this.#sum(purse, period, at),
+        budget: this.#budget(purse, period, at),
+        level: 2 as const,
+      };
+      return [this.#evidence(`${id}|${period}|more|${key}`, purse, state, cost.who, [[key, cost]], at)];
+    }
+    return [];
+  }
+
+  /** Is it one of those who spend this money? A colleague's cheap call is not cut because somebody else is pumping. */
+  #drives(purse: Purse, { who }: Cost): boolean {
+    let total = 0;
+    let mine = 0;
+    for (const key of purse.calls) {
+      const cost = this.#costs.get(key);
+      total += cost?.charged ?? 0;
+      if (cost?.who === who) mine += cost.charged;
+    }
+    return mine >= SHARE * total;
+  }
+
+  #tell(id: string, purse: Purse, state: Reached, at: Millis): EvidenceDraft[] {
+    const shares = new Map<string | null, [string, Cost][]>();
+    for (const key of purse.calls) {
+      const cost = this.#costs.get(key);
+      if (cost === undefined || cost.charged <= 0 || (!this.#costs.isRunning(key) && at - cost.counted > DAY)) continue;
+      const mine = shares.get(cost.who);
+      if (mine === undefined) shares.set(cost.who, [[key, cost]]);
+      else mine.push([key, cost]);
+    }
+    const total = [...shares.values()].reduce((sum, calls) => sum + chargedOf(calls), 0);
+    return [...shares]
+      .filter(([, calls]) => chargedOf(calls) >= SHARE * total)
+      .sort((a, b) => chargedOf(b[1]) - chargedOf(a[1]))
+      .slice(0, NAMED)
+      .map(([who, calls]) => {
+        const key = `${id}|${state.period}|${state.level}|${iso(at)}|${who ?? ''}`;
+        return this.#evidence(key, purse, state, who, calls, at);
+      });
+  }
+
+  #evidence(
+    key: string,
+    { scope, name, since }: Purse,
+    { period, sum, budget, level }: Reached,
+    who: string | null,
+    calls: [string, Cost][],
+    at: Millis,
+  ): EvidenceDraft {
+    const numbers: string[] = [];
+    const places: string[] = [];
+    const countries: string[] = [];
+    const sources: string[] = [];
+    for (const [, cost] of calls) {
+      const number = this.#site.number(cost.dialled);
+      addDistinct(numbers, number.e164 ?? number.dialled, 5);
+      addDistinct(places, placeOf(number), 16);
+      addDistinct(countries, number.country ?? '', 16);
+      addDistinct(sources, cost.source, 8);
+    }
+    // what runs is named first, the dearest of it before all: that is what can still be cut
+    const ranked = [...calls].sort(
+      ([a, x], [b, y]) =>
+        Number(this.#costs.isRunning(b)) - Number(this.#costs.isRunning(a)) || y.perMinute - x.perMinute,
+    );
+    const running = ranked.filter(([k]) => this.#costs.isRunning(k)).map(([, cost]) => cost);
+    const proofs = calls.filter(([, { source }]) => source !== '').map(([, { proof }]) => proof);
+    const subject: Subject = who === null ? { type: 'number', value: numbers[0] ?? '' } : accountSubject(who);
+    const { currency } = this.#site;
+    const text = (x: number): string => `${x.toFixed(2)} ${currency}`;
+    const when = {
+      hour: 'within an hour',
+      day: 'within 24 hours',
+      closed: 'while the office was closed',
+    }[period];
+    const whose =
+      scope === 'account' ? named(subject) : scope === 'group' ? `Group ${printable(name)}` : 'The whole office';
+    const mine = chargedOf(calls);
+    const part =
+      scope === 'account'
+        ? ` on ${counted(calls.length, 'call')} to ${listed(places)}`
+        : `, about ${text(mine)} of it ${who === null ? `on calls to ${listed(places)}` : `by extension ${printable(who)} on ${counted(calls.length, 'call')} to ${listed(places)}`}`;
+    const used = level === 2 ? `its budget of ${text(budget)} is used up` : `its budget is ${text(budget)}`;
+    return {
+      key,
+      at,
+      severity: level === 2 ? 'critical' : 'medium',
+      subject,
+      summary: `${whose} has spent about ${text(sum)} ${when}${part}; ${used}`,
+      facts: {
+        scope,
+        ...(scope === 'group' ? { group: name } : {}),
+        period,
+        spent: cents(sum),
+        budget: cents(budget),
+        ofThis: cents(mine),
+        perMinute: cents(running.reduce((rate, { perMinute }) => rate + perMinute, 0)),
+        running: running.length,
+        runningFor:
+          running.length === 0 ? null : formatDuration(at - Math.min(...running.map(({ answered }) => answered ?? at))),
+        calls: calls.length,
+        connected: calls.length,
+        numbers,
+        countries,
+        closedSince: period === 'closed' && since !== null && since > 0 ? iso(since) : null,
+        pricesBy: calls.every(([, { by }]) => by === 'tariff') ? 'tariff' : 'estimate',
+      },
+      calls: ranked.slice(0, 20).map(([, { id }]) => id),
+      callKeys: [...new Set(ranked.slice(0, 50).map(([, { call }]) => call))],
+      sources,
+      sourceProof: proofs.length === 0 ? 'none' : proofs.reduce(worseProof),
+      accounts: [],
+      loss: { amount: cents(mine), currency, estimated: true },
+    };
+  }
+
+  size(): number {
+    return this.#costs.size + this.#purses.size;
+  }
+
+  snapshot(): unknown {
+    return { costs: this.#costs.snapshot(), purses: this.#purses.snapshot(copy), gate: this.#gate.snapshot() };
+  }
+
+  restore(snapshot: unknown): void {
+    const s = snapshot as { costs: unknown; purses: Packed<Purse>[]; gate: unknown };
+    this.#costs.restore(s.costs);
+    this.#purses.restore(s.purses, copy);
+    this.#gate.restore(s.gate);
+  }
+}
+
+interface Reached {
+  readonly period: Period;
+  readonly sum: number;
+  readonly budget: number;
+  readonly level: 1 | 2;
+}
+
+const nothingSaid = (): Purse['said'] => ({
+  hour: { level: 0, next: 0 },
+  day: { level: 0, next: 0 },
+  closed: { level: 0, next: 0 },
+});
+
+const chargedOf = (calls: readonly [string, Cost][]): number =>
+  calls.reduce((sum, [, { charged }]) => sum + charged, 0);
+const cents = (x: number): number => Math.round(x * 100) / 100;
+
+/**
+ * Attack: whatever way in was found, the damage is money, and it runs by the minute: calls of hours at once to numbers that
+ * cost euros a minute. Here it is counted while it runs, by the tariff or our own estimate, and told as critical the second
+ * a budget is used up, so that what runs is cut: the loss has a bound that does not depend on anything being recognised.
+ *
+ * Innocent twins: a long call to a partner abroad, a conference, a sales team on the phone all day stay within budgets of a
+ * working day; calls at home are not counted; an office that always spends more gets more once its habits are known, and a
+ * budget of its own by the settings. What comes near a budget is told as medium before.
+ */
+export default defineDetector({
+  name: 'spend',
+  summary: 'Money that calls cost while they run, against budgets of account, group and office',
+  parameters,
+  consumes: COST_KINDS,
+  create: (p, site, shared) => new Spend(p, site, shared),
+});
