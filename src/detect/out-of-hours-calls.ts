@@ -17,7 +17,8 @@ import type { DialledNumber, Hours, Site } from '../site/site.ts';
 import { formatDuration, iso, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { callerOf } from './callers.ts';
-import { defineDetector, type Detector } from './detector.ts';
+import { defineDetector, type Detector, type Shared } from './detector.ts';
+import type { Habits } from './habits.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, listed, named, placeOf } from './phrases.ts';
 import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
@@ -49,6 +50,8 @@ interface Story {
   reason: Hours['reason'];
   holiday: string | null;
   starts: Millis[];
+  /** of these, the starts of calls to where the account does not usually call */
+  unusual: Millis[];
   lastStart: Millis;
   connected: number;
   talk: Millis;
@@ -71,6 +74,10 @@ const CALLS = 20_000;
 /** call starts held for one story; above it a count means "at least" */
 const STARTS = 1_000;
 const RUNNING = 500;
+/** an account that called a range on so many earlier days knows somebody there: overtime with a partner is no pumping */
+const FAMILIAR_DAYS = 5;
+/** from this risk on nothing is familiar, lest a pumper who takes his time becomes a habit */
+const NEVER_FAMILIAR = 60;
 const RANK = { number: 0, trunk: 0, address: 1, account: 2 } as const;
 
 type CallEvent = CallStarted | CallUpdated | CallAnswered;
@@ -80,13 +87,15 @@ class OutOfHours implements Detector<
 > {
   readonly #p: z.output<typeof parameters>;
   readonly #site: Site;
+  readonly #habits: Habits;
   readonly #calls = new BoundedMap<Call>(CALLS);
   readonly #stories = new BoundedMap<Story>(STORIES);
   /** stories with calls up, for the talk that grows while nothing happens */
   readonly #talking = new Set<string>();
   readonly #gate = new FloodGate();
 
-  constructor(p: z.output<typeof parameters>, site: Site) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
+    this.#habits = habits;
     this.#p = p;
     this.#site = site;
   }
@@ -157,6 +166,10 @@ class OutOfHours implements Detector<
     }
     story.starts.push(call.started);
     if (story.starts.length > STARTS) story.starts.shift();
+    if (!this.#isFamiliar(subject, number)) {
+      story.unusual.push(call.started);
+      if (story.unusual.length > STARTS) story.unusual.shift();
+    }
     story.lastStart = Math.max(story.lastStart, call.started);
     addDistinct(story.numbers, number.e164 ?? number.dialled, 64);
     addDistinct(story.places, placeOf(number), 16);
@@ -171,6 +184,13 @@ class OutOfHours implements Detector<
     return kind === 'premium' || kind === 'satellite' || risk >= this.#p.risk;
   }
 
+  /** Does this account usually call there? */
+  #isFamiliar({ type, value }: Subject, number: DialledNumber): boolean {
+    if (type !== 'account' || number.risk >= NEVER_FAMILIAR || this.#isGrave(number)) return false;
+    if (!this.#habits.knows(value)) return false;
+    return (this.#habits.called({ account: value }, number).prefix?.days ?? 0) >= FAMILIAR_DAYS;
+  }
+
   /** The account or source was learnt after the start: the call moves to whom it belongs. */
   #rehome(key: string, call: Call, subject: Subject, event: CallEvent): void {
     const from = this.#stories.get(call.story);
@@ -178,6 +198,7 @@ class OutOfHours implements Detector<
     const hours = this.#site.hours(call.started, event.account);
     const at = from.starts.indexOf(call.started);
     if (at >= 0) from.starts.splice(at, 1);
+    from.unusual = from.unusual.filter((start) => start !== call.started);
     from.callKeys = from.callKeys.filter((k) => k !== key);
     from.running = from.running.filter((k) => k !== key);
     if (from.running.length === 0) this.#talking.delete(call.story);
@@ -261,6 +282,7 @@ class OutOfHours implements Detector<
   #prune(story: Story, at: Millis): void {
     const from = at - this.#p.window;
     while ((story.starts[0] ?? from) < from) story.starts.shift();
+    while ((story.unusual[0] ?? from) < from) story.unusual.shift();
   }
 
   #talk(story: Story, at: Millis): { talk: Millis; price: number } {
@@ -277,7 +299,9 @@ class OutOfHours implements Detector<
   #judge(key: string, story: Story, at: Millis): EvidenceDraft[] {
     const count = story.starts.length;
     if (count === 0) return [];
-    const many = count >= this.#p.calls || (story.connected > 0 && this.#talk(story, at).talk >= this.#p.talk);
+    const { length: unusual } = story.unusual;
+    const talked = story.connected > 0 && this.#talk(story, at).talk >= this.#p.talk;
+    const many = unusual >= this.#p.calls || (unusual > 0 && talked);
     const severity: Severity =
       (many && story.connected > 0) || story.risky === 'connected'
         ? 'critical'
@@ -367,6 +391,7 @@ const emptyStory = (subject: Subject, hours: Hours, started: Millis): Story => (
   reason: hours.reason,
   holiday: hours.holiday,
   starts: [],
+  unusual: [],
   lastStart: started,
   connected: 0,
   talk: 0,
@@ -389,12 +414,13 @@ const emptyStory = (subject: Subject, hours: Hours, started: Millis): Story => (
  *
  * Innocent twins: a domestic call at night, an emergency call, a call that began before closing time and goes on, accounts
  * that work by night (`hours = "always"` or hours of their own), a fax or alarm line that dials a national number: none of
- * them is counted. One late call abroad is told as medium: worth a look by day.
+ * them is counted. One late call abroad is told as medium: worth a look by day; so are many of an account to a range that it
+ * has called on many days before (overtime, with partners in another time zone).
  */
 export default defineDetector({
   name: 'out-of-hours-calls',
   summary: 'Chargeable calls that were started while the office, or this account, was closed',
   parameters,
   consumes: ['call.started', 'call.updated', 'call.answered', 'call.ended', 'cdr', 'tick'],
-  create: (p, site) => new OutOfHours(p, site),
+  create: (p, site, shared) => new OutOfHours(p, site, shared),
 });

@@ -17,6 +17,7 @@ import {
   told,
   updated,
 } from '../support/events.ts';
+import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
 
 /** 17:58 in Berlin, two minutes before closing. */
@@ -183,6 +184,22 @@ describe('out-of-hours-calls', () => {
       told(one.take(started(NIGHT), started(saturday + 1, { call: 'b' }), started(monday, { call: 'c' }))),
       ['medium 1004', 'medium 1004', 'medium 1004'],
     );
+  });
+
+  it('takes overtime with a partner for what it is, and a pump to the same country by the same account for what that is', () => {
+    const late = (habits: Parameters<typeof madeHabits>[0], dialled: string): string[] =>
+      told(
+        judge(outOfHours, {}, testSite(), { habits: madeHabits(habits) }).take(...talks(6, 10 * MINUTE, { dialled })),
+      );
+    const partner = '00442079460000';
+    assert.deepEqual(new Set(late({ countries: { '1004': ['GB'] } }, partner)), new Set(['medium 1004']));
+    assert.ok(late({ elsewhere: { '1004': ['GB'] } }, partner).includes('critical 1004'), 'another range there');
+    assert.ok(late({ countries: { '1005': ['GB'] } }, partner).includes('critical 1004'), "a colleague's partner");
+    assert.ok(
+      late({ known: false, countries: { '1004': ['GB'] } }, partner).includes('critical 1004'),
+      'not yet known',
+    );
+    assert.ok(late({ countries: { '1004': ['LV'] } }, '0037120000001').includes('critical 1004'), 'a risky range');
   });
 
   it('judges another account by itself, and another zone by its own clock', () => {
