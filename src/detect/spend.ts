@@ -16,9 +16,9 @@ const ownBudgets = (whose: string) =>
     .record(
       z.string().min(1).max(128),
       z.strictObject({
-        hour: z.number().positive().max(1e9).optional(),
-        day: z.number().positive().max(1e9).optional(),
-        closed: z.number().positive().max(1e9).optional(),
+        hour: z.number().positive().max(1e9).optional().describe('within an hour; number of currency units'),
+        day: z.number().positive().max(1e9).optional().describe('within 24 hours; number of currency units'),
+        closed: z.number().positive().max(1e9).optional().describe('in one closed period; number of currency units'),
       }),
     )
     .default({})
