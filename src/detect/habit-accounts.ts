@@ -190,6 +190,14 @@ export class AccountWeeks {
     return shard;
   }
 
+  /** The day that is counted; 0: none. */
+  dayOf(slot: Slot): number {
+    return this.#shard(slot).day[slot % SHARD] ?? 0;
+  }
+  isQuarantined(slot: Slot): boolean {
+    return this.#shard(slot).quarantined[slot % SHARD] === 1;
+  }
+
   /** What was counted and not yet learned; null: nothing. */
   present(slot: Slot): Day | null {
     const shard = this.#shard(slot);

@@ -153,7 +153,7 @@ export class LearnedHabits implements Habits {
     const slot = this.#slot(account);
     const hour = this.#hour(at);
     this.#accounts.place(slot, this.#day, hour, number.chargeable ? placeKeys(number) : null);
-    if (this.#accounts.present(slot)?.quarantined === true) return;
+    if (this.#accounts.isQuarantined(slot)) return;
     for (const week of this.#weeksOf(account)) {
       week.add('calls', hour, 1);
       if (number.chargeable) week.add('chargeable', hour, 1);
@@ -164,7 +164,7 @@ export class LearnedHabits implements Habits {
     const slot = this.#slot(account);
     const spend = number.chargeable ? (this.#site.price(number, seconds) ?? 0) : 0;
     this.#accounts.talk(slot, this.#day, seconds / 60, spend);
-    if (this.#accounts.present(slot)?.quarantined === true) return;
+    if (this.#accounts.isQuarantined(slot)) return;
     const hour = this.#hour(at);
     for (const week of this.#weeksOf(account)) {
       week.add('minutes', hour, seconds / 60);
@@ -232,8 +232,10 @@ export class LearnedHabits implements Habits {
 
   /** Learns the former day of an account, if there is one. */
   #learnAccount(slot: Slot): void {
+    const counted = this.#accounts.dayOf(slot);
+    if (counted === 0 || counted >= this.#day) return;
     const today = this.#accounts.present(slot);
-    if (today === null || today.day >= this.#day) return;
+    if (today === null) return;
     const { weekday, regular } = this.#kind(today.day);
     if (!regular || today.quarantined) {
       this.#accounts.learn(slot, weekday, 0, { missed: regular ? 1 : 0 });
