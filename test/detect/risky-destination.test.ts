@@ -103,11 +103,7 @@ describe('risky-destination', () => {
       series(30, DAYTIME, MINUTE, (at, i) => to(at, `003314268530${i % 10}`, `c${i}`)),
       [],
     ],
-    [
-      'mobiles in Britain',
-      series(30, DAYTIME, MINUTE, (at, i) => to(at, `0044796123456${i % 10}`, `c${i}`)),
-      [],
-    ],
+    ['mobiles in Britain', series(30, DAYTIME, MINUTE, (at, i) => to(at, `0044796123456${i % 10}`, `c${i}`)), []],
     ['calls at home', series(30, NIGHT, MINUTE, (at, i) => to(at, '015112345678', `c${i}`)), []],
     ['an emergency call', [to(NIGHT, '112')], []],
     ['what comes in by the trunk', [to(NIGHT, CUBA, 'x', { trunk: 'carrier', account: null })], []],
@@ -125,7 +121,7 @@ describe('risky-destination', () => {
   it('what is called on several days is no news', () => {
     const seen = { calls: 9, days: 6, last: DAYTIME - DAY };
     const habits = { ...noHabits, known: () => true, called: () => ({ country: seen, kind: seen, prefix: seen }) };
-    assert.deepEqual(judge(risky, {}, testSite(), { habits } as never).take(...talks(DAYTIME, CUBA, 90)), []);
+    assert.deepEqual(judge(risky, {}, testSite(), { habits }).take(...talks(DAYTIME, CUBA, 90)), []);
   });
 
   it('an office next door finds nothing in it', () => {

@@ -270,7 +270,7 @@ describe('spend', () => {
     };
     const minutes = (account: string, parameters = {}): number =>
       (over(
-        judge(spend, { site_hour: 1e6, site_day: 1e6, ...parameters }, testSite(), { habits } as never).take(
+        judge(spend, { site_hour: 1e6, site_day: 1e6, ...parameters }, testSite(), { habits }).take(
           ...talk(DAYTIME, 200, { account, dialled: CUBA }, MINUTE),
         ),
         'critical',
