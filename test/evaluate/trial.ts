@@ -7,7 +7,7 @@ import { createSite, siteDefaults, type Site } from '../../src/site/index.ts';
 import type { Packet } from '../support/sip-builder.ts';
 import { ATTACKS, type Attack, type AttackKind } from './attacks.ts';
 import { TARIFF } from './countries.ts';
-import { endOf, itemsOf, play, namesOf, ticksOf, type Feed } from './feeds.ts';
+import { endOf, itemsOf, play, namesOf, ticksOf, type Feed, type Item } from './feeds.ts';
 import { Life, type PlannedCall } from './life.ts';
 import { firmsOf, TRUNK, type Firm } from './people.ts';
 import { PEER_RULES, peerAlerts, type PeerAlert, type PeerRule } from './peers.ts';
@@ -118,12 +118,24 @@ export class Trial {
       if (change.evidence.at >= judgedFrom) incidents.set(change.incident.id, graverOf(incidents.get(change.incident.id), change)); // prettier-ignore
     });
     let state: string | null = null;
+    // what goes on after midnight is played on the day on which it happens
+    let later: Item[] = [];
+    let night: Item[] = [];
     const calls: PlannedCall[] = [];
     const packets: Packet[] = [];
     for (let d = 0; d < before + judged; d++) {
-      if (d === day) state = JSON.stringify(pipeline.snapshot());
+      if (d === day) {
+        state = JSON.stringify(pipeline.snapshot());
+        night = later;
+      }
       const life = this.#life.day(d);
-      play(pipeline, itemsOf(this.#feed, life.calls, life.packets));
+      const items = sorted([...later, ...itemsOf(this.#feed, life.calls, life.packets)]);
+      const midnight = this.#life.instant(d + 1, 0);
+      play(
+        pipeline,
+        items.filter(({ at }) => at < midnight),
+      );
+      later = items.filter(({ at }) => at >= midnight);
       if (d < before) continue;
       calls.push(...life.calls);
       packets.push(...life.packets);
@@ -137,7 +149,7 @@ export class Trial {
       extensionDays: this.#firm.people.length * judged,
       falseAlarms: [...incidents.values()].map((c) => this.#falseAlarm(c)),
       peerFalseAlarms: countPeers(peerAlerts(this.#site, this.#feed, calls, packets)),
-      results: chosen.map((kind) => this.#attack(kind, day, state ?? '[]')),
+      results: chosen.map((kind) => this.#attack(kind, day, state ?? '[]', night)),
     };
   }
 
@@ -149,7 +161,8 @@ export class Trial {
     return { severity, detector, role, summary, at: new Date(openedAt).toISOString() };
   }
 
-  #attack(kind: AttackKind, day: number, state: string): Result {
+  #attack(kind: AttackKind, day: number, state: string, night: readonly Item[]): Result {
+    let later = night;
     const random = new Random(`${this.#firm.name}/${kind.kind}/${kind.pace}`);
     const people = this.#firm.people.filter((p) => p.role !== 'alarm' && p.role !== 'fax');
     const attack = kind.make({
@@ -186,12 +199,13 @@ export class Trial {
       const ours = <T extends { readonly at: number }>(all: readonly T[]): T[] =>
         all.filter(({ at }) => (d === 0 || at >= from) && (last || at < to));
       const own = ours(attack.calls);
-      const items = itemsOf(this.#feed, [...life.calls, ...own], [...life.packets, ...ours(attack.packets)]);
-      if (this.#feed === 'live') items.push(...ticksOf(own));
-      play(
-        pipeline,
-        items.sort((a, b) => a.at - b.at),
-      );
+      const items = sorted([
+        ...later,
+        ...itemsOf(this.#feed, [...life.calls, ...own], [...life.packets, ...ours(attack.packets)]),
+        ...(this.#feed === 'live' ? ticksOf(own) : []),
+      ]);
+      play(pipeline, last ? items : items.filter(({ at }) => at < to));
+      later = items.filter(({ at }) => at >= to);
       peerCalls.push(...life.calls);
       peerPackets.push(...life.packets);
     }
@@ -242,6 +256,8 @@ export class Trial {
     return Object.fromEntries(PEER_RULES.map((rule) => [rule, alerts.some((a) => a.rule === rule)])) as Record<PeerRule, boolean>; // prettier-ignore
   }
 }
+
+const sorted = (items: Item[]): Item[] => items.sort((a, b) => a.at - b.at);
 
 const graverOf = (known: Change | undefined, change: Change): Change =>
   known !== undefined && severityRank(known.incident.severity) >= severityRank(change.incident.severity)
