@@ -14,6 +14,8 @@ const MAX_ACCOUNTS = 65_536;
 const MAX_CALL_IDS = 32_768;
 /** A contact appears, or a channel, this soon after the request that was authenticated. */
 const AFTER_AUTH = 2_000;
+/** requests of one account held for so long */
+const RECENT = 16;
 /** Without either by then it was a refresh of the same contact. */
 const REFRESH_AFTER = 300;
 const DEFAULT_EXPIRES = 3_600;
@@ -50,7 +52,7 @@ export class ManagerEvents {
   readonly #signalling: Signalling;
   readonly #onward: Onward;
   /** account -> its latest authenticated request */
-  readonly #authenticated = new BoundedMap<Authenticated>(MAX_ACCOUNTS);
+  readonly #authenticated = new BoundedMap<Authenticated[]>(MAX_ACCOUNTS);
   /** Call-ID -> name that the PBX does not know; the challenge that follows names it "<unknown>" */
   readonly #unknown = new BoundedMap<{ username: string; counted: boolean }>(MAX_CALL_IDS);
   /** acceptances that mirrored SIP is about to tell */
@@ -156,7 +158,7 @@ export class ManagerEvents {
     this.#context.registrar = true;
     if (account !== null) {
       const authenticated = { account, callId, ...from, proof, at: this.#context.clock.now };
-      this.#authenticated.set(account, authenticated);
+      this.#authenticated.set(account, [...this.#recent(account), authenticated].slice(-RECENT));
       if (this.#maybeRefresh.length < 4_096) this.#maybeRefresh.push(authenticated);
     }
     this.#authentication.succeeded('ami', seenAt, {
@@ -224,8 +226,8 @@ export class ManagerEvents {
     }
     if (account === null || this.#registrations.knows(aor, account, uri)) return;
     if (this.#context.site.networks.isTrunk(account)) return; // a static contact, qualified
-    const by = this.#recent(account);
-    if (by !== null) this.#maybeRefresh = this.#maybeRefresh.filter((pending) => pending !== by);
+    const by = this.#recent(account).at(-1) ?? null;
+    this.#explained(by);
     const until = Number(event.get('RegExpire') ?? NaN) * 1000;
     const left = Math.round((until - this.#context.clock.now) / 1000);
     const acceptance: Acceptance = {
@@ -250,9 +252,29 @@ export class ManagerEvents {
     else this.#registrations.accept(acceptance);
   }
 
-  #recent(account: string): Authenticated | null {
-    const latest = this.#authenticated.get(account);
-    return latest !== undefined && this.#context.clock.now - latest.at <= AFTER_AUTH ? latest : null;
+  /** Requests of this account that were authenticated just now and that no contact or channel has explained yet. */
+  #recent(account: string): Authenticated[] {
+    return (this.#authenticated.get(account) ?? []).filter(({ at }) => this.#context.clock.now - at <= AFTER_AUTH);
+  }
+
+  /**
+   * Who placed the call of a channel that has just begun; null: not known, or two are at it from two addresses, owner and thief.
+   * The owner's call must not be taken for the thief's: which is which the guard's variables or the mirror tell.
+   */
+  #callerOf(account: string): Authenticated | null {
+    const recent = this.#recent(account);
+    const latest = recent.at(-1);
+    return latest === undefined || recent.some(({ source }) => source !== latest.source) ? null : latest;
+  }
+
+  /** A contact or a channel came of it: it is no refresh, and explains nothing else. */
+  #explained(by: Authenticated | null): void {
+    if (by === null) return;
+    this.#maybeRefresh = this.#maybeRefresh.filter((pending) => pending !== by);
+    this.#authenticated.set(
+      by.account,
+      this.#recent(by.account).filter((one) => one !== by),
+    );
   }
 
   #newChannel(event: AmiMessage, seenAt: Millis): void {
@@ -266,8 +288,8 @@ export class ManagerEvents {
     const { networks, accounts } = this.#context.site;
     const trunk = networks.isTrunk(endpoint.endpoint) ? endpoint.endpoint : null;
     const account = trunk === null ? accounts.resolve(endpoint.endpoint) : null;
-    const by = account === null ? null : this.#recent(account);
-    if (by !== null) this.#maybeRefresh = this.#maybeRefresh.filter((pending) => pending !== by);
+    const by = account === null ? null : this.#callerOf(account);
+    this.#explained(by);
     this.#calls.start({
       feed: 'ami',
       seenAt,

@@ -260,6 +260,33 @@ describe('correlate: AMI events', () => {
     );
   });
 
+  it("does not take the owner's call for the thief's when both are at it in the same moment", () => {
+    const w = pbx();
+    w.ami(T, ...success('1001', '203.0.113.5', 'owner'));
+    w.ami(T + 1, ...success('1001', '198.51.100.66', 'thief'));
+    w.ami(T + 2, ...channel('1001', '0301234567', '1.1'));
+    w.ami(T + 3, ...channel('1001', '00371670', '1.2'));
+    assert.deepEqual(
+      w.of('call.started').map(({ dialled, source }) => [dialled, source]),
+      [
+        ['0301234567', null],
+        ['00371670', null],
+      ],
+    );
+    w.ami(T + 3_000, ...success('1001', '203.0.113.5', 'owner again'));
+    w.ami(T + 3_001, ...channel('1001', '0301234568', '1.3'));
+    w.ami(T + 3_100, ...success('1001', '198.51.100.66', 'thief again'));
+    w.ami(T + 3_101, ...channel('1001', '00371671', '1.4'));
+    assert.deepEqual(
+      w
+        .of('call.started')
+        .slice(2)
+        .map(({ source }) => source),
+      ['203.0.113.5', '198.51.100.66'],
+      'one after the other each is known',
+    );
+  });
+
   it("takes the first hop's address where the PBX sees its proxy's", () => {
     const w = pbx();
     const phone = new Station('203.0.113.5');
