@@ -32,12 +32,13 @@ const thieves: readonly { name: string; calls: (lab: Lab, extension: string, rou
     calls: async (lab, extension, round) => {
       const thief = await stranger(lab, extension, round);
       await thief.register();
-      return await firstCall(thief, costly[0]);
+      return await firstCall(lab, thief, costly[0]);
     },
   },
   {
     name: 'calls without registering',
-    calls: async (lab, extension, round) => await firstCall(await stranger(lab, extension, 100 + round), costly[0]),
+    calls: async (lab, extension, round) =>
+      await firstCall(lab, await stranger(lab, extension, 100 + round), costly[0]),
   },
   {
     name: "calls a satellite network at night from the owner's phone",
@@ -47,7 +48,7 @@ const thieves: readonly { name: string; calls: (lab: Lab, extension: string, rou
         port: await freePort(homeAddress(extension)),
       });
       await phone.register();
-      return await firstCall(phone, costly[3]);
+      return await firstCall(lab, phone, costly[3]);
     },
   },
 ];
@@ -59,8 +60,8 @@ const stranger = async (lab: Lab, extension: string, which: number): Promise<Use
     timeoutMs: 5_000,
   });
 
-async function firstCall(thief: UserAgent, number: string): Promise<number> {
-  const { cutMs } = await steals(thief, number, 10_000);
+async function firstCall(lab: Lab, thief: UserAgent, number: string): Promise<number> {
+  const { cutMs } = await steals(lab, thief, number, 10_000);
   thief.close();
   return cutMs;
 }
@@ -81,7 +82,7 @@ async function cuts(kamailio: boolean): Promise<void> {
         const owner = await lab.phone(extension, { address: homeAddress(extension) });
         await owner.register();
         if (round === 0) {
-          const control = await steals(owner, '0301234567', 500);
+          const control = await steals(lab, owner, '0301234567', 500);
           if (!Number.isNaN(control.cutMs)) throw new Error('a call at home was cut');
         }
         taken.push(await calls(lab, extension, robbed));

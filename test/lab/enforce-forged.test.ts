@@ -129,7 +129,7 @@ for (const site of sites)
       real.push(ROBBED, strangerAddress(which));
       await thief.register();
       for (const number of costly) {
-        const { cutMs, status } = await steals(thief, number, 5_000);
+        const { cutMs, status } = await steals(lab(), thief, number, 5_000);
         assert.ok(cutMs < 1_000, `attacker ${which}: ${status}, cut after ${cutMs} ms`);
       }
       await until('his REGISTER is refused', 5_000, async () => (await thief.register()).status === 403);

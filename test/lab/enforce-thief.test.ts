@@ -37,7 +37,7 @@ for (const site of sites)
       const stolen = await thief.register();
       assert.equal(stolen.status, 200, 'he has the password');
       const attempts: Attempt[] = [];
-      for (const number of costly) attempts.push(await steals(thief, number, 5_000));
+      for (const number of costly) attempts.push(await steals(lab(), thief, number, 5_000));
       told(attempts);
       await until('his REGISTER is refused', OUT, async () => (await thief.register()).status === 403);
       assert.ok(Date.now() - stolen.answeredAt < OUT + attempts.length * CUT);
@@ -75,13 +75,13 @@ for (const site of sites)
       const attempts = await Promise.all(
         numbers.map(async (number, i) => {
           await pause(i * 15);
-          return await steals(dialler, number, 8_000);
+          return await steals(lab(), dialler, number, 8_000);
         }),
       );
       told(attempts);
       assert.ok(Date.now() - began < 5_000);
       assert.ok(attempts.some(({ status }) => status === 403));
-      const further = await steals(dialler, costly[3], 3_000);
+      const further = await steals(lab(), dialler, costly[3], 3_000);
       assert.deepEqual([further.status, further.talkMs], [403, 0]);
       await until('the trunk is free of them', 3_000, () =>
         lab()
@@ -104,7 +104,7 @@ for (const site of sites)
         timeoutMs: 2_000,
       });
       const attempts: Attempt[] = [];
-      for (const number of costly) attempts.push(await steals(caller, number, 5_000));
+      for (const number of costly) attempts.push(await steals(lab(), caller, number, 5_000));
       told(attempts);
       await until('his REGISTER is refused', OUT, async () => (await caller.register()).status === 403);
       assert.deepEqual(await others.stop(), []);

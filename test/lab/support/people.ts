@@ -96,10 +96,13 @@ export class People {
   }
 }
 
-/** How a call of a thief ended, as he saw it. */
+/** How a call of a thief ended, as he and the carrier saw it. */
 export interface Attempt {
   readonly number: string;
-  /** Milliseconds from his first INVITE of this call to its refusal, or to the BYE or CANCEL that cut it; NaN: neither came. */
+  /**
+   * Milliseconds from his first INVITE of this call to its refusal, or to the BYE or CANCEL that cut it, to him or to the carrier; NaN:
+   * neither came. (PJSIP holds back the BYE to whom an ACL denied the ACK; there is nobody left for him to talk to then.)
+   */
   readonly cutMs: number;
   readonly status: number;
   /** Milliseconds of talk that he got. */
@@ -107,12 +110,17 @@ export interface Attempt {
 }
 
 /** Calls and talks until he is cut off or `talkMs` are over. */
-export async function steals(thief: UserAgent, number: string, talkMs: number): Promise<Attempt> {
+export async function steals(lab: Lab, thief: UserAgent, number: string, talkMs: number): Promise<Attempt> {
+  const began = Date.now();
   const call = thief.dial(number);
   const status = await call.settled;
-  if (status === 200) await Promise.race([call.ended, pause(talkMs)]);
-  const cut = status !== 200 || call.endedBy === 'there';
-  const over = call.endedAt ?? Date.now();
+  const atCarrier = (): number | undefined =>
+    lab.trunk.calls().findLast((c) => c.number === number && c.invitedAt >= began)?.endedAt;
+  while (status === 200 && call.state !== 'ended' && atCarrier() === undefined && Date.now() - began < talkMs)
+    await pause(2);
+  const carrier = status === 200 ? atCarrier() : undefined;
+  const cut = status !== 200 || call.endedBy === 'there' || carrier !== undefined;
+  const over = carrier ?? call.endedAt ?? Date.now();
   if (call.state !== 'ended') await call.hangUp();
   const first = thief.packets.find(
     ({ label, direction, message }) =>
