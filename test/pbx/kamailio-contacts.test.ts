@@ -31,10 +31,7 @@ describe("contacts at Kamailio's registrar", () => {
     'sip:1004@192.168.0.9:5060',
   ];
   const table = new Map([
-    [
-      '1004',
-      [contact(owner), contact(thief), contact(behind, 'sip:203.0.113.8:40000;transport=udp'), 'garbage', null],
-    ],
+    ['1004', [contact(owner), contact(thief), contact(behind, 'sip:203.0.113.8:40000;transport=udp'), 'garbage', null]],
     ['alice', [contact('sip:x@[2001:db8::7]:5060')]],
   ]);
   const rows: [string, Partial<KamailioContacts>, string[]][] = [
