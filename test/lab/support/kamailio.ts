@@ -112,9 +112,12 @@ export class Kamailio {
   }
 
   async kill9(): Promise<void> {
+    const group = this.#process?.pid;
     this.#process?.signal('SIGKILL');
     await this.#process?.exited;
     this.#process = undefined;
+    // its children may hold the sockets a moment longer
+    if (group !== undefined) await until('all of Kamailio is gone', 5_000, () => !isAlive(group));
   }
 
   async restart(): Promise<void> {
@@ -188,6 +191,16 @@ route[RELAY] {
 	exit;
 }
 `;
+  }
+}
+
+/** Is anything of a process group left? */
+function isAlive(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 
