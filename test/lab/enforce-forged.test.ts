@@ -20,7 +20,11 @@ const VICTIM = '1111';
 const ROBBED = '1115';
 
 /** What can be sent in somebody's name; each makes a storm of one kind of evidence. */
-const kinds: readonly { name: string; send: (forger: Forger, lab: Lab, round: number) => Promise<void> }[] = [
+const kinds: readonly {
+  name: string;
+  calls?: true;
+  send: (forger: Forger, lab: Lab, round: number) => Promise<void>;
+}[] = [
   {
     name: 'password guesses, one account',
     send: async (forger, _lab, round) => {
@@ -49,6 +53,7 @@ const kinds: readonly { name: string; send: (forger: Forger, lab: Lab, round: nu
   },
   {
     name: 'calls abroad without credentials, behind every prefix',
+    calls: true,
     send: async (forger) => {
       for (const prefix of ['', '0', '00', '000', '900', '9011', '011', '+', '810'])
         await sent(forger, { method: 'INVITE', as: '100', to: `${prefix}972595000005`, userAgent: 'pplsip' });
@@ -56,6 +61,7 @@ const kinds: readonly { name: string; send: (forger: Forger, lab: Lab, round: nu
   },
   {
     name: 'calls abroad with a stolen password and a challenge that was learnt elsewhere',
+    calls: true,
     send: async (forger, lab) => {
       const learnt = await learn(strangerAddress(201), lab.edge, '1113');
       const { password } = lab.account('1113');
@@ -64,6 +70,7 @@ const kinds: readonly { name: string; send: (forger: Forger, lab: Lab, round: nu
   },
   {
     name: 'calls abroad with a password that is guessed',
+    calls: true,
     send: async (forger) => {
       for (const to of costly) await sent(forger, { method: 'INVITE', as: '1116', to, password: 'guess' });
     },
@@ -96,17 +103,20 @@ for (const site of sites)
       const robbed = await lab().phone(ROBBED, { address: homeAddress(ROBBED) });
       assert.equal((await robbed.register()).status, 200);
       const victim = others.phones[0]!;
+      const trunk = await Forger.at(addresses.carrier, lab().edge);
       const forgers = [
         { who: "the home worker's phone, address and port", forger: Forger.as(victim, lab().edge) },
         { who: "the home worker's address", forger: await Forger.at(homeAddress(VICTIM), lab().edge) },
-        { who: "the trunk's address", forger: await Forger.at(addresses.carrier, lab().edge) },
+        { who: "the trunk's address", forger: trunk },
         { who: "the PBX's address", forger: await Forger.at(addresses.pbx, lab().edge) },
         { who: "an office phone's address", forger: await Forger.at('127.0.10.1', lab().edge) },
         { who: 'an address where nobody has ever been', forger: await Forger.at('127.77.0.1', lab().edge) },
       ];
       for (let round = 0; round < ROUNDS; round++) {
         const { who, forger } = forgers[round % forgers.length]!;
-        for (const { name, send } of kinds) {
+        for (const { name, calls, send } of kinds) {
+          // Asterisk takes calls from the trunk's address as they come and holds each for a minute: thousands would be its end
+          if (calls === true && forger === trunk && Math.floor(round / forgers.length) % 10 !== 0) continue;
           await send(forger, lab(), round);
           await pause(20);
           assert.deepEqual(await innocent(), [], `${name}, forged as ${who}, round ${round}`);

@@ -171,7 +171,7 @@ for (const kamailio of [false, true]) {
       'prefix-scan': { count: 18, label: /^401 INVITE/ },
       hijack: { count: 3, label: /^200 REGISTER$/ },
       'international-calls': { count: 12, label: /^BYE 00881622000004$/ },
-      'unregistered-call': { count: 2, label: /^200 INVITE/ },
+      'unregistered-call': { count: 2, label: /^BYE / },
       removal: { count: 2, label: /^200 REGISTER Contact/ },
       'phone-reboots': { count: 2, label: /^200 REGISTER$/ },
       'phone-moves': { count: 2, label: /^200 REGISTER$/ },

@@ -28,7 +28,7 @@ export interface AsteriskOptions {
 }
 
 // from another block in each process: two labs that run at once would take each other's ports, and answer 488
-let rtpBlock = process.pid % 100;
+let rtpBlock = process.pid % 20;
 
 /** A real Asterisk that runs from an unpacked tree, as this user, in a directory of its own. */
 export class Asterisk {
@@ -82,7 +82,8 @@ export class Asterisk {
       mkdirSync(join(options.directory, name), { recursive: true });
     }
     const moduleDirectory = libraryDirectory(options.tree, 'asterisk/modules');
-    const firstRtpPort = 20_000 + (rtpBlock++ % 100) * 200;
+    // two ports for each leg: a forger's calls, whose answers nobody acknowledges, stay up for 32 s
+    const firstRtpPort = 20_000 + (rtpBlock++ % 20) * 1_000;
     const files = pbxFiles({
       directory: options.directory,
       moduleDirectory,
@@ -94,7 +95,7 @@ export class Asterisk {
       amiPort: this.amiPort,
       amiSecret: this.amiSecret,
       labSecret: this.#labSecret,
-      rtpPorts: [firstRtpPort, firstRtpPort + 199],
+      rtpPorts: [firstRtpPort, firstRtpPort + 999],
       accounts: options.accounts ?? [],
       role: options.role ?? 'office',
       cdr: options.cdr ?? {},
