@@ -127,7 +127,7 @@ for (const site of sites)
       assert.deepEqual(await innocent(), []);
       for (const { forger } of forgers) forger.close();
       assert.deepEqual(await others.stop(), [], 'the people whose addresses are forged feel nothing');
-      console.log(`      ${ROUNDS} rounds, ${real.length} real attackers among them contained`);
+      console.log(`      ${ROUNDS} rounds, ${real.length / 2} real attackers among them contained`);
     });
 
     const innocent = async (): Promise<string[]> => await unexpected(lab(), [...stolen, ...real]);
