@@ -140,11 +140,14 @@ ${more}
 
 const wall = (at: number): string => new Date(at).toISOString().slice(0, 19).replace('T', ' ');
 
+/** A number in Vienna, other accounts' being far from it: where several call one block of numbers, that is one story. */
+const viennaOf = (account: string): string => `004315${account.replace(/\D/g, '').padStart(6, '0').slice(-6)}0001`;
+
 /**
- * A row of Master.csv: a call of a minute to a Latvian mobile at `at` (epoch ms), from account `account`. To a closed
+ * A row of Master.csv: a call of a minute abroad (`dialled`, else Vienna) at `at` (epoch ms), from account `account`. To a closed
  * office each account's first is one piece of evidence.
  */
-export const row = (uniqueid: string, account: string, at: number, dialled = '0037120000001'): string =>
+export const row = (uniqueid: string, account: string, at: number, dialled = viennaOf(account)): string =>
   `"","${account}","${dialled}","from-internal","""A"" <${account}>","PJSIP/${account}-00000001","PJSIP/trunk-00000002",` +
   `"Dial","PJSIP/${dialled}@trunk,60","${wall(at)}","${wall(at + 1000)}","${wall(at + 61_000)}",61,60,"ANSWERED",` +
   `"DOCUMENTATION","${uniqueid}",""\n`;
