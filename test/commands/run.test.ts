@@ -269,7 +269,7 @@ describe('ringfence run', function () {
       this.skip();
     }
     const child = join(import.meta.dirname, '../support/run-full-child.ts');
-    const script = 'mount -t tmpfs -o size=2m ringfence-test "$1" && exec "$2" --import tsx "$3" "$1"';
+    const script = 'mount -t tmpfs -o size=6m ringfence-test "$1" && exec "$2" --import tsx "$3" "$1"';
     const { status, stdout, stderr } = spawnSync(
       'unshare',
       ['-m', 'sh', '-c', script, 'sh', mount, process.execPath, child],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { strangerAddress } from './support/lab.ts';
-import { until } from './support/process.ts';
+import { pause, until } from './support/process.ts';
 import { sites, stands, unexpected, useProtectedLab } from './support/protected.ts';
 import { svcrack, svwar, type SipviciousOptions } from './support/sipvicious.ts';
 
@@ -44,6 +44,7 @@ for (const site of sites)
         });
         await scanner.dial(`${prefix}972595000005`).settled;
         scanner.close();
+        await pause(100);
       }
       await refused(14);
       assert.deepEqual(await staff.stop(), []);
