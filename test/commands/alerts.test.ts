@@ -47,8 +47,11 @@ describe('ringfence alerts', function () {
   it('exports the very lines that were told, oldest first, each as the contract has it', async () => {
     writeFileSync(folder.file('tariff.csv'), '371,0.25\n');
     settings = writeSettings(folder.path, '[tariff]\nfile = "tariff.csv"');
-    const rows = [0, 1, 2, 3].map((i) => row(`1.${i}`, '1004', NIGHT + i * 60_000));
-    rows.push(row('2.0', '1005', NIGHT + 300_000), row('3.0', '1006', NIGHT + 400_000, '00881622000004'));
+    const rows = [0, 1, 2, 3].map((i) => row(`1.${i}`, '1004', NIGHT + i * 60_000, '0037120000001'));
+    rows.push(
+      row('2.0', '1005', NIGHT + 300_000, '0037120000001'),
+      row('3.0', '1006', NIGHT + 400_000, '00881622000004'),
+    );
     writeFileSync(folder.file('Master.csv'), rows.join(''));
     const scanned = await ringfence(['scan', '--config', settings, '--format', 'json']);
     assert.equal(scanned.status, 1);
@@ -164,7 +167,7 @@ describe('ringfence alerts', function () {
     const shown = await alerts('show', mild.incident);
     assert.match(shown.stdout, /ada/);
     assert.match(shown.stdout, /it was the boss/);
-    const more = [1, 2].map((i) => row(`2.${i}`, '1005', NIGHT + 700_000 + i * 60_000));
+    const more = [1, 2].map((i) => row(`2.${i}`, '1005', NIGHT + 700_000 + i * 60_000, '0037120000001'));
     writeFileSync(folder.file('Master.csv'), more.join(''), { flag: 'a' });
     await ringfence(['scan', '--config', settings, '--quiet']);
     const again = (await listed('--open', '--limit', '5000')).find((i) => i.id === mild.incident);
