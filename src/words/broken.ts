@@ -60,7 +60,10 @@ function measure(evidence: readonly Evidence[], name: string, value: string): Pi
     const seen = largest(evidence, name);
     if (seen === null) return nothing;
     const met = seen >= set;
-    return { seen: String(seen), met, above: met ? String(Math.ceil(seen * MARGIN + 1)) : null };
+    const above = Math.ceil(seen * MARGIN + 1);
+    // a score ends at 100: no setting lets the riskiest numbers pass
+    const settable = name !== 'risk' || above <= 100;
+    return { seen: String(seen), met, above: met && settable ? String(above) : null };
   }
   if (typeof set !== 'string') return nothing;
   const limit = parseDuration(set);
