@@ -1,17 +1,8 @@
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, RingfenceError } from '../errors.ts';
 import type { KeepSecret, NewSecret } from '../respond/enforcer.ts';
+import { giveTo } from '../store/file.ts';
 
 /** New secrets that rules made, one file each beside the store, for us alone, until they are taken back. */
 export interface KeptSecret {
@@ -26,9 +17,7 @@ export const keptFolder = (store: string): string => `${store}.secrets`;
 
 /** Whoever owns the store owns them too, also when root makes them. */
 function give(path: string, store: string): void {
-  if (process.geteuid?.() !== 0) return;
-  const { uid, gid } = statSync(existsSync(store) ? store : dirname(store));
-  chownSync(path, uid, gid);
+  giveTo(path, statSync(existsSync(store) ? store : dirname(store)));
 }
 
 /** Writes a rule's new secret before it is put up. The file is whole or not there. */

@@ -7,6 +7,7 @@ import { connectAmi, type AmiSession } from '../pbx/ami.ts';
 import { applyKeys, FAMILY, readTree } from '../pbx/astdb.ts';
 import { tableDelete, tableDump, type KamailioRpc } from '../pbx/kamailio.ts';
 import { NFT_TABLE } from '../pbx/nft.ts';
+import { KAMAILIO_TABLES } from '../respond/targets/kamailio.ts';
 import { SECOND } from '../time.ts';
 import { amiOf, kamailioOf } from './acting.ts';
 import { directly, storePath } from './direct.ts';
@@ -152,12 +153,10 @@ async function clearFamily(session: AmiSession): Promise<number> {
   );
 }
 
-const TABLES = ['rf_address', 'rf_account', 'rf_number', 'rf_emergency', 'rf_dialplan'];
-
 async function clearKamailio(rpc: KamailioRpc, done: Done): Promise<void> {
   let removed = 0;
   try {
-    for (const table of TABLES)
+    for (const table of KAMAILIO_TABLES.values())
       for (const key of (await tableDump(rpc, table)).keys()) {
         await tableDelete(rpc, table, key);
         removed++;

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Millis, Severity } from '../model.ts';
 import { defineDetector } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
+import { talkOfAll } from './placed-calls.ts';
 import { SENDING_KINDS, SendingOn, type Sent } from './sending-on.ts';
-import { talkOf } from './sent-on-calls.ts';
 
 const parameters = z.strictObject({
   calls: amount(3, 'calls', 'so many calls forwarded to risky numbers are an attack'),
@@ -25,7 +25,7 @@ function severityOf(p: z.output<typeof parameters>, sent: Sent, at: Millis): Sev
   const risk = risky.length > 0;
   const pumped = atOnce >= p.at_once || (risk && targets >= p.targets);
   if (connected > 0 && risk && pumped) return 'critical';
-  if (talkOf(risky, at) >= p.talk || talkOf(grave, at) >= p.talk / GRAVE_SHARE) return 'critical';
+  if (talkOfAll(risky, at) >= p.talk || talkOfAll(grave, at) >= p.talk / GRAVE_SHARE) return 'critical';
   if (pumped || grave.length > 0 || risky.length >= p.calls || (targets >= p.targets && fresh.length >= p.calls))
     return 'high';
   return 'medium';

@@ -238,8 +238,12 @@ export class PlacedCalls<T> {
 type AnyCall = Placed<unknown>;
 
 /** Talk so far, in milliseconds. */
-export const talkOf = ({ answered, ended }: AnyCall, at: Millis): Millis =>
+export const talkOf = ({ answered, ended }: Pick<AnyCall, 'answered' | 'ended'>, at: Millis): Millis =>
   answered === null ? 0 : Math.max(0, (ended ?? at) - answered);
+
+/** Talk of them all together so far, in milliseconds. */
+export const talkOfAll = (calls: readonly Pick<AnyCall, 'answered' | 'ended'>[], at: Millis): Millis =>
+  calls.reduce((sum, call) => sum + talkOf(call, at), 0);
 
 /**
  * Without redials: who dials a number again that did not answer places one call, not many. `calls` first started first.
@@ -276,33 +280,39 @@ export function mostAtOnce(calls: readonly AnyCall[], at: Millis): number {
   return most;
 }
 
-/** What evidence says of the calls that it rests on: the latest fifty, with their sources and what they cost so far. */
-export function citing(
-  site: Site,
-  calls: readonly AnyCall[],
-  at: Millis,
-): Pick<EvidenceDraft, 'calls' | 'callKeys' | 'sources' | 'sourceProof' | 'loss'> {
+/** Ids and keys of calls, and their sources with what is certain of these; as many as evidence may name. */
+export function cited(
+  calls: readonly Pick<AnyCall, 'call' | 'id' | 'source' | 'proof'>[],
+): Pick<EvidenceDraft, 'calls' | 'callKeys' | 'sources' | 'sourceProof'> {
   const ids: string[] = [];
   const keys: string[] = [];
   const proofs = new Map<string, SourceProof>();
-  let price = 0;
-  for (const call of calls.slice(-50)) {
+  for (const call of calls) {
     addDistinct(keys, call.call, 50);
     addDistinct(ids, call.id, 20);
     if (call.source !== '' && (proofs.size < 8 || proofs.has(call.source)))
       proofs.set(call.source, betterProof(proofs.get(call.source) ?? 'none', call.proof));
   }
-  for (const call of calls) {
-    const talk = talkOf(call, at);
-    if (talk > 0) price += site.price(site.number(call.dialled), talk / SECOND) ?? 0;
-  }
-  const loss: Loss = { amount: Math.round(price * 100) / 100, currency: site.currency, estimated: true };
   return {
     calls: ids,
     callKeys: keys,
     sources: [...proofs.keys()],
     // what is not certain of one is not certain of what is told of all
     sourceProof: proofs.size === 0 ? 'none' : [...proofs.values()].reduce(worseProof),
-    ...(loss.amount > 0 ? { loss } : {}),
   };
+}
+
+/** What evidence says of the calls that it rests on: the latest fifty, with their sources and what they cost so far. */
+export function citing(
+  site: Site,
+  calls: readonly AnyCall[],
+  at: Millis,
+): Pick<EvidenceDraft, 'calls' | 'callKeys' | 'sources' | 'sourceProof' | 'loss'> {
+  let price = 0;
+  for (const call of calls) {
+    const talk = talkOf(call, at);
+    if (talk > 0) price += site.price(site.number(call.dialled), talk / SECOND) ?? 0;
+  }
+  const loss: Loss = { amount: Math.round(price * 100) / 100, currency: site.currency, estimated: true };
+  return { ...cited(calls.slice(-50)), ...(loss.amount > 0 ? { loss } : {}) };
 }

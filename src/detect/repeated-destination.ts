@@ -7,7 +7,16 @@ import { isUsual, rangeOf } from './call-classes.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, named, placeOf } from './phrases.ts';
-import { CALL_KINDS, citing, mostAtOnce, PlacedCalls, talkOf, type Placed, type PlacedEvent } from './placed-calls.ts';
+import {
+  CALL_KINDS,
+  citing,
+  mostAtOnce,
+  PlacedCalls,
+  talkOf,
+  talkOfAll,
+  type Placed,
+  type PlacedEvent,
+} from './placed-calls.ts';
 import { SlowRepeats } from './slow-repeats.ts';
 import { copy, escalate, FloodGate, unsaid, type Said } from './story.ts';
 
@@ -155,7 +164,7 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
         how: 'over and over',
         rule: `risky ${p.risky}`,
       };
-    if (group.length < p.calls || group.reduce((sum, call) => sum + talkOf(call, at), 0) < p.talk) return null;
+    if (group.length < p.calls || talkOfAll(group, at) < p.talk) return null;
     return {
       severity: 'medium',
       how: 'over and over',
@@ -209,7 +218,7 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
     if (severity === null) return [];
     if (severity !== before && subject.type === 'address' && !this.#gate.admits(at, severity)) return [];
     const numbers = new Set(group.map(({ dialled }) => this.#site.number(dialled).e164 ?? dialled));
-    const talk = group.reduce((sum, call) => sum + talkOf(call, at), 0);
+    const talk = talkOfAll(group, at);
     const who = subject.type === 'number' ? 'Somebody' : named(subject);
     const span = last - first >= SECOND ? ` in ${formatDuration(last - first)}` : '';
     const spread = numbers.size === 1 ? 'one number' : counted(numbers.size, 'number');

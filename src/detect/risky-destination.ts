@@ -6,7 +6,15 @@ import { isGrave, isUsual } from './call-classes.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, listed, named, placeOf } from './phrases.ts';
-import { CALL_KINDS, citing, PlacedCalls, talkOf, type Caller, type Placed, type PlacedEvent } from './placed-calls.ts';
+import {
+  CALL_KINDS,
+  citing,
+  PlacedCalls,
+  talkOfAll,
+  type Caller,
+  type Placed,
+  type PlacedEvent,
+} from './placed-calls.ts';
 import { addDistinct, escalate, FloodGate } from './story.ts';
 
 const parameters = z.strictObject({
@@ -98,8 +106,7 @@ class RiskyDestination implements Detector<(typeof CALL_KINDS)[number] | 'tick'>
     const grave = risky.filter(({ tag }) => tag.grave);
     const odd = countries > 1 || grave.length > 0 || invalid >= 2 || risky.some(({ tag }) => tag.closed);
     const many = (numbers >= this.#p.numbers && odd) || numbers >= 2 * this.#p.numbers;
-    const talk = (of: readonly Call[]): Millis => of.reduce((sum, call) => sum + talkOf(call, at), 0);
-    if (talk(many ? risky : grave) >= this.#p.talk) return 'critical';
+    if (talkOfAll(many ? risky : grave, at) >= this.#p.talk) return 'critical';
     return many || grave.some(({ tag }) => tag.closed) ? 'high' : 'medium';
   }
 
@@ -119,7 +126,7 @@ class RiskyDestination implements Detector<(typeof CALL_KINDS)[number] | 'tick'>
       reasons.splice(0, reasons.length, ...number.reasons.slice(0, 3));
     }
     const connected = calls.filter(({ answered }) => answered !== null).length;
-    const talk = calls.reduce((sum, call) => sum + talkOf(call, at), 0);
+    const talk = talkOfAll(calls, at);
     const invalid = calls.filter(({ tag }) => tag.invalid).length;
     const to = `${counted(calls.length, 'call')} to ${listed(places)}`;
     const what =

@@ -4,15 +4,8 @@ import { formatDuration, HOUR, iso, SECOND } from '../time.ts';
 import { isGrave } from './call-classes.ts';
 import type { Detector } from './detector.ts';
 import { counted, listed, placeOf, printable } from './phrases.ts';
-import {
-  citing,
-  SENT_ON_KINDS,
-  SentOnCalls,
-  talkOf,
-  type OnCall,
-  type Sender,
-  type SentOnEvent,
-} from './sent-on-calls.ts';
+import { talkOfAll } from './placed-calls.ts';
+import { citing, SENT_ON_KINDS, SentOnCalls, type OnCall, type Sender, type SentOnEvent } from './sent-on-calls.ts';
 import { addDistinct, copy, escalate, FloodGate } from './story.ts';
 
 /** What through-dial and forwarding have in common: calls that are sent on are kept by sender, judged and told alike. */
@@ -116,7 +109,7 @@ export class SendingOn implements Detector<SendingKind> {
       addDistinct(callers, printable(from), 5);
     }
     const connected = calls.filter(({ answered }) => answered !== null).length;
-    const talk = talkOf(calls, at);
+    const talk = talkOfAll(calls, at);
     const length = talk >= 60 * SECOND ? `, ${formatDuration(talk)} of talk` : connected === 0 ? ', not connected' : '';
     return {
       key,

@@ -1,6 +1,4 @@
 import {
-  betterProof,
-  worseProof,
   type CallAnswered,
   type CallEnded,
   type CallOnward,
@@ -13,8 +11,9 @@ import {
 import type { DialledNumber, Site } from '../site/site.ts';
 import { DAY, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { cited, talkOf } from './placed-calls.ts';
 import { extensionOf, leftBy } from './sent-on.ts';
-import { addDistinct, copy, unsaid, type Said } from './story.ts';
+import { copy, unsaid, type Said } from './story.ts';
 
 /**
  * Calls that the PBX sends on by a trunk to a number that costs money, over all feeds: AMI tells it outright; a call record
@@ -279,33 +278,20 @@ export class SentOnCalls {
   }
 }
 
-/** Talk so far, in milliseconds. */
-export const talkOf = (calls: readonly OnCall[], at: Millis): Millis =>
-  calls.reduce((sum, { answered, ended }) => sum + (answered === null ? 0 : Math.max(0, (ended ?? at) - answered)), 0);
-
 /** What evidence says of the calls that it rests on, with what they cost so far by tariff or estimate. */
 export function citing(
   site: Site,
   calls: readonly OnCall[],
   at: Millis,
 ): Pick<EvidenceDraft, 'calls' | 'callKeys' | 'sources' | 'sourceProof' | 'loss'> {
-  const ids: string[] = [];
-  const keys: string[] = [];
-  const proofs = new Map<string, SourceProof>();
+  const latest = calls.slice(-50).reverse();
   let price = 0;
-  for (const call of calls.slice(-50).reverse()) {
-    addDistinct(keys, call.call, 50);
-    addDistinct(ids, call.id, 20);
-    if (call.source !== '' && (proofs.size < 8 || proofs.has(call.source)))
-      proofs.set(call.source, betterProof(proofs.get(call.source) ?? 'none', call.proof));
-    const talk = talkOf([call], at);
+  for (const call of latest) {
+    const talk = talkOf(call, at);
     if (talk > 0) price += site.price(site.number(call.to), talk / SECOND) ?? 0;
   }
   return {
-    calls: ids,
-    callKeys: keys,
-    sources: [...proofs.keys()],
-    sourceProof: proofs.size === 0 ? 'none' : [...proofs.values()].reduce(worseProof),
+    ...cited(latest),
     ...(price > 0 ? { loss: { amount: Math.round(price * 100) / 100, currency: site.currency, estimated: true } } : {}),
   };
 }

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Millis, Severity } from '../model.ts';
 import { defineDetector } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
+import { talkOfAll } from './placed-calls.ts';
 import { SENDING_KINDS, SendingOn, type Sent } from './sending-on.ts';
-import { talkOf } from './sent-on-calls.ts';
 
 const parameters = z.strictObject({
   calls: amount(3, 'calls', 'so many calls dialled through to risky numbers are an attack'),
@@ -21,7 +21,7 @@ const parameters = z.strictObject({
 function severityOf(p: z.output<typeof parameters>, sent: Sent, at: Millis): Severity {
   const { fresh, risky, grave, targets, connected } = sent;
   const pumped = risky.length >= p.calls;
-  if ((pumped && risky.some(({ answered }) => answered !== null)) || talkOf(grave, at) >= p.talk) return 'critical';
+  if ((pumped && risky.some(({ answered }) => answered !== null)) || talkOfAll(grave, at) >= p.talk) return 'critical';
   if (targets >= 2 * p.targets && connected >= p.calls) return 'critical';
   if (pumped || grave.length > 0 || (targets >= p.targets && fresh.length >= p.calls && connected > 0)) return 'high';
   return 'medium';

@@ -8,7 +8,7 @@ import { defineDetector, type Detector, type Shared } from './detector.ts';
 import type { Habits } from './habits.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, placeOf } from './phrases.ts';
-import { CALL_KINDS, citing, PlacedCalls, talkOf, type Placed, type PlacedEvent } from './placed-calls.ts';
+import { CALL_KINDS, citing, PlacedCalls, talkOfAll, type Placed, type PlacedEvent } from './placed-calls.ts';
 import { addDistinct, copy, escalate, unsaid, type Said } from './story.ts';
 
 const parameters = z.strictObject({
@@ -179,7 +179,7 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
           called: extensions.length,
           calledBack: backs.length,
           callbacks: connected.length,
-          talkSeconds: Math.round(backs.reduce((sum, call) => sum + talkOf(call, at), 0) / SECOND),
+          talkSeconds: Math.round(talkOfAll(backs, at) / SECOND),
           numbers: numbers.slice(0, 5),
           // the ones that were called; any number can be written as a caller's own
           reached: [...new Set(connected.map(({ dialled }) => this.#site.number(dialled).e164 ?? dialled))].slice(0, 5),

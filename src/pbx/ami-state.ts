@@ -87,7 +87,8 @@ async function optional(
   }
 }
 
-const words = (text: string | null): string[] =>
+/** The names in a list that Asterisk writes with commas between. */
+export const namesIn = (text: string | null): string[] =>
   (text ?? '')
     .split(',')
     .map((word) => word.trim())
@@ -99,8 +100,8 @@ function endpointsOf(items: readonly AmiMessage[], auths: readonly AmiMessage[])
   return items.flatMap((item) => {
     const endpoint = item.get('ObjectName') ?? '';
     if (item.name !== 'EndpointList' || endpoint === '') return [];
-    const aliases = new Set(words(item.get('Aor')));
-    for (const auth of words(item.get('Auths'))) {
+    const aliases = new Set(namesIn(item.get('Aor')));
+    for (const auth of namesIn(item.get('Auths'))) {
       const username = usernames.get(auth) ?? '';
       if (username !== '') aliases.add(username);
     }

@@ -1,6 +1,7 @@
 import { createHash, randomInt } from 'node:crypto';
 import { PeerError } from '../errors.ts';
 import type { AmiMessage } from '../wire/ami.ts';
+import { namesIn } from './ami-state.ts';
 import type { AmiSession } from './ami.ts';
 
 /** Digest algorithms of PJSIP's auth objects (supported_algorithms_uas) and what Node calls them. RFC 7616, RFC 8760. */
@@ -22,12 +23,6 @@ export interface AuthObject {
 const DEFAULT_REALM = 'asterisk';
 
 const refused = (words: string): PeerError => new PeerError('peer-refused', words, false);
-
-const words = (text: string | null): string[] =>
-  (text ?? '')
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
 
 /**
  * The auth objects of an endpoint as Asterisk uses them now, shadowed ones included.
@@ -63,7 +58,7 @@ function authOf(
   if (id === '' || username === '' || type === 'google_oauth')
     throw refused(`auth object "${id}" of endpoint ${endpoint} (${type}) holds no name and password`);
   // Asterisk before 20.16 and 22.6 knows MD5 alone and does not name it
-  const said = words(item.get('SupportedAlgorithmsUas') ?? 'MD5').map((name) => name.toUpperCase());
+  const said = namesIn(item.get('SupportedAlgorithmsUas') ?? 'MD5').map((name) => name.toUpperCase());
   const algorithm = (Object.keys(HASHES) as Algorithm[]).find((name) => said.includes(name));
   if (algorithm === undefined) throw refused(`auth object ${id} asks for ${said.join(', ')}, of which none is known`);
   const own = item.get('Realm') ?? '';
@@ -74,7 +69,8 @@ function authOf(
 async function endpointsByAuth(session: AmiSession): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   for (const item of await session.list('PJSIPShowEndpoints'))
-    for (const id of words(item.get('Auths'))) found.set(id, [...(found.get(id) ?? []), item.get('ObjectName') ?? '']);
+    for (const id of namesIn(item.get('Auths')))
+      found.set(id, [...(found.get(id) ?? []), item.get('ObjectName') ?? '']);
   return found;
 }
 
@@ -85,8 +81,8 @@ async function outboundAuths(session: AmiSession): Promise<Set<string>> {
     session.list('PJSIPShowEndpoints'),
   ]);
   const found = new Set<string>();
-  for (const item of registrations) for (const id of words(item.get('OutboundAuth'))) found.add(id);
-  for (const item of endpoints) for (const id of words(item.get('OutboundAuths'))) found.add(id);
+  for (const item of registrations) for (const id of namesIn(item.get('OutboundAuth'))) found.add(id);
+  for (const item of endpoints) for (const id of namesIn(item.get('OutboundAuths'))) found.add(id);
   return found;
 }
 

@@ -1,10 +1,11 @@
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, StoreError } from '../errors.ts';
 
 const isRoot = (): boolean => process.geteuid?.() === 0;
 
-const give = (path: string, owner: Stats): void => {
+/** What root makes belongs to whom it is made for; nobody else may give a file away, and then nothing happens. */
+export const giveTo = (path: string, owner: { readonly uid: number; readonly gid: number }): void => {
   if (isRoot()) chownSync(path, owner.uid, owner.gid);
 };
 
@@ -14,7 +15,7 @@ function makeFolders(folder: string): void {
   const parent = dirname(folder);
   makeFolders(parent);
   mkdirSync(folder, { mode: 0o700 });
-  give(folder, statSync(parent));
+  giveTo(folder, statSync(parent));
 }
 
 /**
@@ -29,7 +30,7 @@ export function prepareFile(path: string, create: boolean): void {
     if (!existsSync(path)) {
       if (!create) throw new Error('there is no such file; `ringfence run` or `ringfence scan` makes it');
       closeSync(openSync(path, 'a', 0o600));
-      give(path, statSync(dirname(path)));
+      giveTo(path, statSync(dirname(path)));
     }
     const stats = statSync(path);
     if (!stats.isFile()) throw new Error('not a regular file');

@@ -41,6 +41,17 @@ export function fit(text: string, columns: number): string {
   return `${kept}…${' '.repeat(columns - 1 - used)}`;
 }
 
+/** Columns that text is laid out for: those of the terminal, but never fewer than 40; 100 where there is none. */
+export const widthOf = ({ columns = 100 }: { readonly columns?: number | undefined }): number => Math.max(40, columns);
+
+/** Text under an indent, wrapped to the width; `first` stands in front of its first line instead. */
+export const indented = (
+  text: string,
+  indent: number,
+  options: { readonly columns?: number | undefined },
+  first = ' '.repeat(indent),
+): string[] => wrap(text, widthOf(options) - indent).map((line, i) => (i === 0 ? first : ' '.repeat(indent)) + line);
+
 /** Breaks text at blanks into lines of at most `columns`; a word that is longer is cut into pieces. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];

@@ -1,5 +1,5 @@
 import type { Action, Evidence, Incident, Millis } from '../model.ts';
-import { plain, wrap } from './layout.ts';
+import { indented, plain, widthOf, wrap } from './layout.ts';
 import type { TextOptions } from './list.ts';
 import { visible } from './visible.ts';
 import type { ResponseBounds, RuleConditions } from './words.ts';
@@ -38,17 +38,13 @@ export interface JudgedRow {
   readonly verdicts: readonly VerdictRow[];
 }
 
-const widthOf = ({ columns = 100 }: TextOptions): number => Math.max(40, columns);
-const under = (text: string, indent: number, options: TextOptions, first = ' '.repeat(indent)): string[] =>
-  wrap(text, widthOf(options) - indent).map((line, i) => (i === 0 ? first : ' '.repeat(indent)) + line);
-
 /** The rules in their order: when, what, why; then what holds for all of them. */
 export function responseTable(rules: readonly RuleRow[], bounds: ResponseBounds, options: TextOptions): string {
   const { words, paint = plain } = options;
   const { response } = words;
   const label = Math.max(...Object.values(response.labels).map((text) => text.length)) + 2;
   const field = (name: string, text: string): string[] =>
-    text === '' ? [] : under(text, 4 + label, options, `    ${name.padEnd(label)}`);
+    text === '' ? [] : indented(text, 4 + label, options, `    ${name.padEnd(label)}`);
   const lines = [...wrap(response.order, widthOf(options))];
   for (const [index, rule] of rules.entries()) {
     const { labels } = response;
@@ -75,18 +71,18 @@ function verdictLines(verdict: VerdictRow, evidence: Evidence, options: TextOpti
   const { response } = words;
   const { action, proposals, spared, forbidden, observedBy } = verdict;
   const lines: string[] = [];
-  if (forbidden) lines.push(...under(response.forbidden(action, visible(verdict.rule, 120)), 6, options, '    '));
+  if (forbidden) lines.push(...indented(response.forbidden(action, visible(verdict.rule, 120)), 6, options, '    '));
   for (const { target, until, why, refused } of proposals.slice(0, NAMED)) {
     const decision = { id: '', incident: '', at: evidence.at, action, target, until, why, state: 'observed' } as const;
-    lines.push(...under(words.decision(decision, zone), 6, options, '    '));
-    if (refused !== null) lines.push(...under(response.refused(visible(refused.reason, 300)), 8, options));
+    lines.push(...indented(words.decision(decision, zone), 6, options, '    '));
+    if (refused !== null) lines.push(...indented(response.refused(visible(refused.reason, 300)), 8, options));
   }
   if (proposals.length > NAMED) lines.push(`    ${words.more(proposals.length - NAMED)}`);
   const [first] = proposals;
-  if (first !== undefined) lines.push(...under(visible(first.why, 300), 8, options).map((line) => paint.dim(line)));
-  if (first !== undefined && observedBy !== null) lines.push(...under(response.observed(observedBy), 8, options));
+  if (first !== undefined) lines.push(...indented(visible(first.why, 300), 8, options).map((line) => paint.dim(line)));
+  if (first !== undefined && observedBy !== null) lines.push(...indented(response.observed(observedBy), 8, options));
   for (const { target, reason } of spared.slice(0, NAMED))
-    lines.push(...under(response.spared(action, visible(target, 80), visible(reason, 200)), 6, options, '    '));
+    lines.push(...indented(response.spared(action, visible(target, 80), visible(reason, 200)), 6, options, '    '));
   return lines;
 }
 
@@ -101,7 +97,7 @@ export function responseTest(judged: readonly JudgedRow[], options: TextOptions)
     lines.push(
       ...(lines.length === 0 ? [] : ['']),
       `${words.time(evidence.at, zone)}  ${severity}${grown}  ${visible(evidence.detector, 64)}`,
-      ...under(visible(evidence.summary), 2, options).map((line) => paint.bold(line)),
+      ...indented(visible(evidence.summary), 2, options).map((line) => paint.bold(line)),
       ...verdicts.flatMap((verdict) => verdictLines(verdict, evidence, options)),
     );
     if (verdicts.every(({ forbidden, proposals, spared }) => !forbidden && proposals.length + spared.length === 0))

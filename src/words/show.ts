@@ -1,6 +1,6 @@
 import type { Decision, Evidence, Incident, Millis } from '../model.ts';
 import { brokenBy, type Broken, type RuleText } from './broken.ts';
-import { plain, wrap } from './layout.ts';
+import { indented, plain, widthOf, wrap } from './layout.ts';
 import type { TextOptions } from './list.ts';
 import { timelineOf, type Entry } from './timeline.ts';
 import { visible } from './visible.ts';
@@ -55,12 +55,6 @@ export function explain(story: IncidentStory, options: ShowOptions): string {
     ...section(headings.legitimate, steps(words.legitimate(incident, story.evidence, broken), options)),
   ].join('\n');
 }
-
-const widthOf = (options: ShowOptions): number => Math.max(40, options.columns ?? 100);
-
-/** Text under an indent, wrapped to the width. */
-const indented = (text: string, indent: number, options: ShowOptions, first = ' '.repeat(indent)): string[] =>
-  wrap(text, widthOf(options) - indent).map((line, i) => (i === 0 ? first : ' '.repeat(indent)) + line);
 
 function some(values: readonly string[], words: Words, most = 10): string {
   const shown = values.slice(0, most).map((value) => visible(value, 80));

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { namesIn } from '../../pbx/ami-state.ts';
 import { assembleConf, confValue, confValues, isYes, type ConfSection } from '../../wire/conf.ts';
 import { loadConf, type LoadedConf } from './conf-files.ts';
 import { dialplanOf, hasGuard, reachOf, type Dialplan, type Reach } from './dialplan.ts';
@@ -69,11 +70,7 @@ const hostOf = (text: string): string => {
   return (uri.match(/:/g)?.length ?? 0) > 1 ? uri : uri.replace(/:\d+$/, '');
 };
 
-const words = (values: readonly string[]): string[] =>
-  values
-    .flatMap((value) => value.split(','))
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
+const words = (values: readonly string[]): string[] => values.flatMap(namesIn);
 
 const ofType = (sections: readonly ConfSection[], type: string): ConfSection[] =>
   sections.filter((section) => !section.template && confValue(section, 'type') === type);
@@ -255,6 +252,3 @@ export function findEtc(given: string | undefined): string | null {
   const asked = given === undefined ? ['/etc/asterisk', '/usr/local/etc/asterisk'] : [given];
   return asked.find((path) => existsSync(path) && statSync(path).isDirectory()) ?? null;
 }
-
-/** Files that FreePBX writes anew, and those that it leaves to people. */
-export const isRegenerated = (path: string): boolean => !/_(?:custom|override)[^/]*\.conf$/.test(basename(path));

@@ -1,6 +1,5 @@
 import {
   chmodSync,
-  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -17,6 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError, messageOf } from '../../errors.ts';
+import { giveTo } from '../../store/file.ts';
 import { unifiedDiff } from './diff.ts';
 
 /** Who a file is to belong to, as far as we may give it away. */
@@ -46,8 +46,6 @@ export interface Alteration {
 
 export const BACKUP = '.ringfence-backup';
 
-const isRoot = (): boolean => process.geteuid?.() === 0;
-
 const failed = (path: string, error: unknown): InputError =>
   new InputError('input-unreadable', `cannot write ${path}: ${messageOf(error)}; run it as root`, { cause: error });
 
@@ -58,7 +56,7 @@ function prepared(path: string, text: string, mode: number, owner: Owner | null)
   const handle = openSync(beside, 'r');
   fsyncSync(handle);
   closeSync(handle);
-  if (owner !== null && isRoot()) chownSync(beside, owner.uid, owner.gid);
+  if (owner !== null) giveTo(beside, owner);
   chmodSync(beside, mode & 0o7777);
   return beside;
 }
@@ -66,7 +64,7 @@ function prepared(path: string, text: string, mode: number, owner: Owner | null)
 function makeFolder(folder: string, mode: number, owner: Owner | null): void {
   if (existsSync(folder)) return;
   mkdirSync(folder, { recursive: true, mode });
-  if (owner !== null && isRoot()) chownSync(folder, owner.uid, owner.gid);
+  if (owner !== null) giveTo(folder, owner);
 }
 
 /** Is it there already? `other`: with another text. */

@@ -1,11 +1,10 @@
 import { RingfenceError } from '../../errors.ts';
 import type { Config } from '../../config.ts';
 import { startedAt } from '../../pbx/kamailio.ts';
+import { KAMAILIO_TABLES } from '../../respond/targets/kamailio.ts';
 import { kamailioOf } from '../acting.ts';
 import { ok, problem, unknown, type Row } from './checks.ts';
 import type { KamailioFound } from './kamailio.ts';
-
-const TABLES = ['rf_address', 'rf_account', 'rf_number', 'rf_emergency', 'rf_dialplan'];
 
 /** Kamailio in front: is it reached, are the tables there, does request_route look into them? */
 export async function kamailioRows(config: Config, found: KamailioFound | null): Promise<Row[]> {
@@ -30,7 +29,7 @@ export async function kamailioRows(config: Config, found: KamailioFound | null):
       const names = new Set(
         (Array.isArray(stats) ? (stats as { name?: unknown }[]) : []).map(({ name }) => String(name)),
       );
-      const missing = TABLES.filter((name) => !names.has(name));
+      const missing = [...KAMAILIO_TABLES.values()].filter((name) => !names.has(name));
       rows.push(
         missing.length === 0
           ? ok('Kamailio', `answers at ${kamailio.rpc}, up since ${since}, with its tables`)

@@ -51,7 +51,8 @@ function middle(a: readonly string[], b: readonly string[]): Line[] {
   return lines;
 }
 
-const linesOf = (text: string): string[] => {
+/** Lines of a file; the last one has its line end or not. */
+export const linesOf = (text: string): string[] => {
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
   return lines;

@@ -1,5 +1,6 @@
 import type { ConfHeader, ConfItem, ConfSetting } from '../../wire/conf.ts';
 import type { LoadedConf } from './conf-files.ts';
+import { linesOf } from './diff.ts';
 
 /** Lines that are put into a file before line `at` (from 1); after the last line where it is one more than there are. */
 export interface Insertion {
@@ -17,12 +18,6 @@ export type Edit =
 const BEGIN = '; ringfence begins (put in by ringfence init --install, taken out by ringfence uninstall)';
 const END = '; ringfence ends';
 const MARK = '; ringfence: by init --install';
-
-const linesOf = (text: string): string[] => {
-  const lines = text.split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  return lines;
-};
 
 /** The text with the lines put in. */
 export function inserted(text: string, insertions: readonly Insertion[]): string {

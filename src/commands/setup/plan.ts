@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Settings } from '../../config.ts';
 import { FOLDER, type AsteriskFound } from './asterisk.ts';
-import { BACKUP, type Alteration, type Creation, type Owner } from './changes.ts';
+import type { Alteration, Creation, Owner } from './changes.ts';
 import { handLines } from './by-hand.ts';
 import { includeEdit, inserted, isSorceryMapped, sorceryEdit, type Edit } from './edits.ts';
 import type { KamailioFound } from './kamailio.ts';
@@ -284,6 +284,3 @@ export class Planner {
 }
 
 const unique = (texts: readonly string[]): string[] => [...new Set(texts)];
-
-/** Files that `init --install` may have altered, or made a copy of. */
-export const backupOf = (path: string): string => `${path}${BACKUP}`;

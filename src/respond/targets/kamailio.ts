@@ -7,7 +7,7 @@ import { KamailioLayout } from './kamailio-layout.ts';
 import { lifeOf, type RowChange, type RowOutcome, type Target } from './target.ts';
 
 /** Tables of kamailio-conf/ringfence.cfg. */
-const TABLES: ReadonlyMap<Kind, string> = new Map([
+export const KAMAILIO_TABLES: ReadonlyMap<Kind, string> = new Map([
   ['address', 'rf_address'],
   ['account', 'rf_account'],
   ['number', 'rf_number'],
@@ -24,7 +24,7 @@ const ENDLESS = new Set(['rf_emergency', 'rf_dialplan']);
  */
 export const kamailioLayout = (aliases: (account: string) => readonly string[] = () => []): KamailioLayout =>
   new KamailioLayout(
-    [...TABLES.keys()],
+    [...KAMAILIO_TABLES.keys()],
     // what is abroad is asked for in Asterisk alone
     (kind, value) => (kind === 'dialplan' && value.startsWith('abroad/') ? null : entryKey(kind, value)),
     aliases,
@@ -53,7 +53,7 @@ export class KamailioTarget implements Target {
     const sizes = await this.#sizes();
     const rows = new Map<string, string>();
     let count = 0;
-    for (const [kind, table] of TABLES) {
+    for (const [kind, table] of KAMAILIO_TABLES) {
       const size = sizes.get(table);
       if (size === undefined)
         throw new PeerError(
@@ -65,7 +65,9 @@ export class KamailioTarget implements Target {
       if (size > DUMP_ROWS) continue;
       for (const [key, value] of await tableDump(this.#rpc, table)) rows.set(entryKey(kind, key), value);
     }
-    const large = [...TABLES].filter(([, table]) => (sizes.get(table) ?? 0) > DUMP_ROWS).map(([kind]) => `${kind}/`);
+    const large = [...KAMAILIO_TABLES]
+      .filter(([, table]) => (sizes.get(table) ?? 0) > DUMP_ROWS)
+      .map(([kind]) => `${kind}/`);
     if (large.length > 0) await this.#sweep(expected, large, rows, count, now);
     return rows;
   }
@@ -129,7 +131,7 @@ export class KamailioTarget implements Target {
 /** Table and key in it of a row. */
 const place = (key: string): [table: string, name: string] => {
   const slash = key.indexOf('/');
-  return [TABLES.get(key.slice(0, slash) as Kind) ?? '', key.slice(slash + 1)];
+  return [KAMAILIO_TABLES.get(key.slice(0, slash) as Kind) ?? '', key.slice(slash + 1)];
 };
 
 /** Works on some at a time; the first failure ends it. */
