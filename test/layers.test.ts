@@ -31,6 +31,7 @@ const LEAVES = [
   'counters',
   'retry',
   'log',
+  'parameters',
   'parsed',
   'model',
 ];
@@ -72,6 +73,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES_OF_FILE: Readonly<Record<string, readonly string[]>> = {
   'time.ts': ['luxon'],
   'log.ts': ['pino'],
+  'parameters.ts': ['zod'],
   'cli.ts': ['commander'],
   'config.ts': ['zod', 'smol-toml'],
 };

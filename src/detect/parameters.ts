@@ -1,24 +1,6 @@
 import { z } from 'zod';
-import { parseDuration } from '../time.ts';
 
-/** Parameters of detectors: every one has a default and help that ends with its unit. */
-
-/** A length of time; written `15m`, read as milliseconds. */
-export const duration = (initial: string, help: string) =>
-  z
-    .string()
-    .transform((text, context) => {
-      const read = parseDuration(text);
-      if (read.ok && read.value > 0) return read.value;
-      context.issues.push({ code: 'custom', input: text, message: read.ok ? 'must be longer than 0' : read.reason });
-      return z.NEVER;
-    })
-    .prefault(initial)
-    .describe(`${help}; a duration such as ${initial}`);
-
-/** A whole number from `least` to `most` (what a detector holds to count by); `unit` says what is counted. */
-export const amount = (initial: number, unit: string, help: string, least = 1, most = 1_000) =>
-  z.int().min(least).max(most).default(initial).describe(`${help}; number of ${unit}`);
+export { amount, duration } from '../parameters.ts';
 
 /** A score from 0 to 100. */
 export const score = (initial: number, help: string) =>
