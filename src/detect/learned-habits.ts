@@ -50,6 +50,8 @@ const WINSOR = 4;
 const WINSOR_LEAST = 3;
 /** Spans that are asked for are cut to this. */
 const LONGEST_SPAN = 31 * DAY;
+/** Answers that are kept until the next day. */
+const USUAL = 4_096;
 
 /** A part of the snapshot; `state` is made when it is asked for, `revision` is another when it changed. */
 export interface HabitsPart {
@@ -86,6 +88,8 @@ export class LearnedHabits implements Habits {
   #sweep = 0;
   #weekChanged = 1;
   readonly #dayKinds = new Map<number, { weekday: number; regular: boolean }>();
+  /** what was asked for today, until more is learned */
+  readonly #usual = new Map<string, { readonly mean: number; readonly high: number }>();
 
   constructor(site: Site, accounts = ACCOUNTS) {
     this.#site = site;
@@ -184,6 +188,7 @@ export class LearnedHabits implements Habits {
       this.#estimatePriors(day - 1);
       this.#weekChanged++;
     }
+    this.#usual.clear();
     this.#day = day;
     this.#dayStart = this.#zone.instant(day * DAY);
     this.#dayEnd = this.#zone.instant((day + 1) * DAY);
@@ -236,6 +241,7 @@ export class LearnedHabits implements Habits {
     if (counted === 0 || counted >= this.#day) return;
     const today = this.#accounts.present(slot);
     if (today === null) return;
+    for (const measure of MEASURES) this.#usual.delete(`${measure}|account:${this.#accounts.nameOf(slot) ?? ''}`);
     const { weekday, regular } = this.#kind(today.day);
     if (!regular || today.quarantined) {
       this.#accounts.learn(slot, weekday, 0, { missed: regular ? 1 : 0 });
@@ -331,6 +337,20 @@ export class LearnedHabits implements Habits {
   }
 
   usual(whose: Whose, measure: Measure): { mean: number; high: number } {
+    // asked while calls cost money, for each of them
+    const key = `${measure}|${nameOf(whose)}`;
+    const slot = typeof whose === 'object' && 'account' in whose ? this.#accounts.slotOf(whose.account) : undefined;
+    if (slot !== undefined) this.#learnAccount(slot);
+    let usual = this.#usual.get(key);
+    if (usual === undefined) {
+      usual = this.#usualDay(whose, measure);
+      if (this.#usual.size >= USUAL) this.#usual.clear();
+      this.#usual.set(key, usual);
+    }
+    return usual;
+  }
+
+  #usualDay(whose: Whose, measure: Measure): { mean: number; high: number } {
     const days = [0, 1, 2, 3, 4, 5, 6].map((day) => this.#of(whose, measure, hoursOfDay(day)));
     const mean = days.reduce((sum, f) => sum + f.mean, 0) / 7;
     const busiest = days.reduce((a, b) => (b.mean > a.mean ? b : a));
@@ -522,6 +542,7 @@ export class LearnedHabits implements Habits {
     this.#dayStart = this.#zone.instant(s.day * DAY);
     this.#dayEnd = s.day === 0 ? 0 : this.#zone.instant((s.day + 1) * DAY);
     this.#count.restore(s.count);
+    this.#usual.clear();
     this.#dayKinds.clear();
     for (const [day, kind] of s.irregular) this.#dayKinds.set(day, kind);
     this.#priors.clear();
@@ -552,6 +573,8 @@ interface Stored {
 }
 
 const NOTHING: Forecast = { mean: 0, variance: 0 };
+const nameOf = (whose: Whose): string =>
+  whose === 'site' ? 'site' : 'group' in whose ? `group:${whose.group}` : `account:${whose.account}`;
 const isCount = (measure: Measure): measure is 'calls' | 'chargeable' | 'inbound' =>
   measure !== 'minutes' && measure !== 'spend';
 /** 0 = Monday; 1970-01-01 was a Thursday. */

@@ -159,8 +159,8 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     for (const period of PERIODS) {
       const sum = this.#sum(purse, period, at);
       const said = purse.said[period];
-      // most of the time next to nothing was spent: the budget need not be known
-      if (sum < 0.01) continue;
+      // most of the time next to nothing was spent: what is usual need not be known, for a budget is never below the set one
+      if (said.level === 0 && sum < (this.#set(purse, period) * (this.#p.warn || 100)) / 100) continue;
       const budget = this.#budget(purse, period, at);
       const warned = this.#p.warn > 0 && sum >= (budget * this.#p.warn) / 100;
       if (said.level > 0 && sum < (budget * Math.max(this.#p.warn, 1)) / 200)
@@ -179,11 +179,21 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     return spentWithin(purse.spent, at, period === 'hour' ? HOUR : DAY);
   }
 
-  #budget({ scope, name, since }: Purse, period: Period, at: Millis): number {
+  /** The budget that a person set for this one by name. */
+  #own({ scope, name }: Purse, period: Period): number | undefined {
     const own = scope === 'account' ? this.#p.accounts[name] : scope === 'group' ? this.#p.groups[name] : undefined;
-    const set = own?.[period];
-    if (set !== undefined) return set;
-    const shipped = this.#p[`${scope}_${period}`];
+    return own?.[period];
+  }
+
+  /** The budget by the settings alone: what is usual can only raise it. */
+  #set(purse: Purse, period: Period): number {
+    return this.#own(purse, period) ?? this.#p[`${purse.scope}_${period}`];
+  }
+
+  #budget(purse: Purse, period: Period, at: Millis): number {
+    const { scope, name, since } = purse;
+    const shipped = this.#set(purse, period);
+    if (this.#own(purse, period) !== undefined) return shipped;
     const { habits } = this.#shared;
     if (this.#p.usual === 0 || !habits.known() || (scope === 'account' && !habits.knows(name))) return shipped;
     const whose: Whose = scope === 'site' ? 'site' : scope === 'group' ? { group: name } : { account: name };
@@ -210,7 +220,7 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
       if (purse === undefined) continue;
       const period = PERIODS.find((p) => {
         const sum = this.#sum(purse, p, at);
-        return sum >= 0.01 && sum >= this.#budget(purse, p, at) && (p !== 'closed' || cost.closed === purse.since);
+        return sum >= this.#set(purse, p) && sum >= this.#budget(purse, p, at) && (p !== 'closed' || cost.closed === purse.since);
       });
       if (period === undefined || (purse.scope !== 'account' && !this.#drives(purse, cost))) continue;
       if (!this.#gate.admits(at, 'critical')) return [];
