@@ -220,7 +220,11 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
       if (purse === undefined) continue;
       const period = PERIODS.find((p) => {
         const sum = this.#sum(purse, p, at);
-        return sum >= this.#set(purse, p) && sum >= this.#budget(purse, p, at) && (p !== 'closed' || cost.closed === purse.since);
+        return (
+          sum >= this.#set(purse, p) &&
+          sum >= this.#budget(purse, p, at) &&
+          (p !== 'closed' || cost.closed === purse.since)
+        );
       });
       if (period === undefined || (purse.scope !== 'account' && !this.#drives(purse, cost))) continue;
       if (!this.#gate.admits(at, 'critical')) return [];
