@@ -21,6 +21,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   console: ['store', 'site', 'words'],
 };
 
+/** The keys behind the handles of crypto/private-key.ts. */
+const KEY_OBJECTS = 'crypto/key-objects.ts';
+
 const LEAVES = [
   'baseline',
   'time',
@@ -57,6 +60,8 @@ const PURE_FILES = [
 ].map((name) => `respond/${name}.ts`);
 /** Loading a package only when it is needed (24 MB of holidays) is no input of a site's. */
 const LAZY: Readonly<Record<string, string>> = { 'site/holidays.ts': 'node:module' };
+/** node:tls opens sockets; this file makes the context of one, and no socket. */
+const CONTEXT: Readonly<Record<string, string>> = { 'crypto/tls-context.ts': 'node:tls' };
 /** Node modules that only compute. */
 const COMPUTING = ['node:crypto', 'node:zlib', 'node:buffer', 'node:net', 'node:util'];
 
@@ -64,6 +69,7 @@ const COMPUTING = ['node:crypto', 'node:zlib', 'node:buffer', 'node:net', 'node:
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   site: ['libphonenumber-js', 'date-holidays', 'zod'],
   detect: ['zod'],
+  crypto: ['node-forge', 'zod'],
   collect: ['zod'],
   pbx: ['asterisk-manager', 'zod'],
   store: ['better-sqlite3', 'zod'],
@@ -182,10 +188,26 @@ describe('layers', () => {
       if (found !== null && !(source.room === 'crypto' && found[0].startsWith('random')))
         wrong.push(`src/${source.file} uses ${found[0]}`);
       for (const specifier of source.imports) {
-        const io = specifier.startsWith('node:') && !COMPUTING.includes(specifier) && LAZY[source.file] !== specifier;
+        const io =
+          specifier.startsWith('node:') && ![...COMPUTING, LAZY[source.file], CONTEXT[source.file]].includes(specifier);
         const leaf = specifier.startsWith('.') && IO_LEAVES.includes(below(source, specifier).replace(/\.ts$/, ''));
         if (io || leaf) wrong.push(`src/${source.file} imports ${specifier}`);
       }
+    }
+    assert.deepEqual(wrong, []);
+  });
+
+  it('lets private keys stay in crypto/', () => {
+    // what makes, reads or exports one, of node:crypto, WebCrypto and node-forge
+    const makers =
+      /\b(?:createPrivateKey|generateKeyPair(?:Sync)?|privateDecrypt|privateEncrypt|privateKeyFrom(?:Asn1|Pkcs8)|privateKeyToPem|decryptRsaPrivateKey|keyObjectOf|pkcs8Of)\b/;
+    const wrong: string[] = [];
+    for (const source of all.filter((s) => s.room !== 'crypto')) {
+      const found = makers.exec(codeOf(source.text));
+      if (found !== null) wrong.push(`src/${source.file} uses ${found[0]}`);
+      for (const specifier of source.imports)
+        if (specifier === 'node-forge' || (specifier.startsWith('.') && below(source, specifier) === KEY_OBJECTS))
+          wrong.push(`src/${source.file} imports ${specifier}`);
     }
     assert.deepEqual(wrong, []);
   });
