@@ -205,6 +205,14 @@ function buildProgram(): Command {
     )
     .action(action(() => import('./commands/detectors-baseline.ts')));
 
+  const audit = program.command('audit').description('weak passwords, risky settings of the PBX');
+  audit
+    .command('config')
+    .description('settings of the PBX that open it to fraud, each with the line that mends it; changes nothing')
+    .option('--etc <dir>', "where Asterisk's configuration lies (default: /etc/asterisk)")
+    .option('--asterisk <command>', "how Asterisk's console is called", 'asterisk')
+    .action(action(() => import('./commands/audit-config.ts')));
+
   program
     .command('tune [files...]')
     .description(

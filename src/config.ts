@@ -10,7 +10,7 @@ import { logOptions } from './respond/attacks/options.ts';
 import { lockOptions, unknownGroups } from './respond/lock/options.ts';
 import { respondOptions, unknownNames, type UnknownName } from './respond/options.ts';
 import { siteSettings } from './site/options.ts';
-import { storeOptions } from './store/options.ts';
+import { auditOptions, storeOptions } from './store/options.ts';
 
 /** Where settings are looked for when --config does not say. */
 export const CONFIG_PATHS = ['/etc/ringfence/ringfence.toml', './ringfence.toml'] as const;
@@ -42,13 +42,14 @@ export const settingsSchema = z.strictObject({
   respond: respondOptions
     .prefault({})
     .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
+  audit: auditOptions.prefault({}).describe('what is kept for the audits'),
   log: logOptions.prefault({}).describe('lines for programs that read logs'),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['notify', 'audit', 'gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
+export const LATER = ['notify', 'gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
 
 /** Settings as they stand, and where they came from. */
 export interface Config {

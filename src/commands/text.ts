@@ -38,6 +38,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'config',
   'respond',
   'tune',
+  'audit',
 ]);
 
 /** How text is written here: the site's language and zone, colour and width of the terminal. */

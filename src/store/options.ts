@@ -1,6 +1,25 @@
 import { z } from 'zod';
 import { parseDuration } from '../time.ts';
 
+const durationText = z.string().refine((text) => parseDuration(text).ok, { error: 'write it like 90d' });
+
+/** [audit]: what is kept for the audits. */
+export const auditOptions = z.strictObject({
+  passwords: z
+    .boolean()
+    .default(false)
+    .describe(
+      'keep the last accepted digest answer of each account, encrypted, for ringfence audit passwords; needs [hep]',
+    ),
+  passwords_keep: durationText.default('7d').describe('digest answers older than this are deleted, audited or not'),
+  pin_digits: z
+    .int()
+    .min(0)
+    .max(8)
+    .default(6)
+    .describe('audits try every number of up to so many digits as a password'),
+});
+
 /** [store]: ringfence's own database. */
 export const storeOptions = z.strictObject({
   path: z
@@ -8,9 +27,5 @@ export const storeOptions = z.strictObject({
     .min(1)
     .default('/var/lib/ringfence/ringfence.db')
     .describe('SQLite file; its directory is made if missing'),
-  keep: z
-    .string()
-    .refine((text) => parseDuration(text).ok, { error: 'write it like 90d' })
-    .default('90d')
-    .describe('incidents and evidence older than this are purged'),
+  keep: durationText.default('90d').describe('incidents and evidence older than this are purged'),
 });

@@ -129,14 +129,17 @@ export function accountRows(config: Config, found: AsteriskFound): Row[] {
   ];
 }
 
-/** The dialplan that is loaded now, as far as somebody tells it; else as the files have it. */
-async function dialplanNow(
+/**
+ * The dialplan that is loaded now, as far as somebody tells it; else as the files have it. `console`: how Asterisk's console
+ * is called; null: it is not asked.
+ */
+export async function dialplanNow(
   live: Live,
-  console: readonly string[],
+  console: readonly string[] | null,
   found: AsteriskFound,
 ): Promise<{ plan: Dialplan; from: 'live' | 'files' }> {
-  const [command = 'asterisk', ...args] = console;
-  const shown = await outputOf(command, [...args, '-rx', 'dialplan show']);
+  const [command = 'asterisk', ...args] = console ?? [];
+  const shown = console === null ? null : await outputOf(command, [...args, '-rx', 'dialplan show']);
   if (shown?.includes("[ Context '") === true) return { plan: dialplanShown(shown), from: 'live' };
   if (live.session !== null) {
     const steps = await live.session.list('ShowDialPlan').catch(() => []);

@@ -1,0 +1,364 @@
+import { DICTIONARY, VENDOR_DEFAULTS } from './words.ts';
+
+/** Why a secret is weak. The secret itself is never told. */
+export type Weakness =
+  | 'empty'
+  | 'extension-number'
+  | 'extension-variation'
+  | 'name-variation'
+  | 'vendor-default'
+  | 'dictionary'
+  | 'pattern'
+  | 'year-or-date'
+  | 'site-name'
+  | 'digits'
+  | 'word-list';
+
+/** What a weakness is, for people; `length` is that of the secret where it tells nothing more than how short it is. */
+export function weaknessText(weakness: Weakness, length: number): string {
+  switch (weakness) {
+    case 'empty':
+      return 'is empty';
+    case 'extension-number':
+      return 'is the extension number';
+    case 'extension-variation':
+      return 'is the extension number, varied';
+    case 'name-variation':
+      return 'is the name of the account, or made of it';
+    case 'vendor-default':
+      return 'is a default of a vendor or of a sample configuration';
+    case 'dictionary':
+      return 'is in the dictionary, or made of a word in it by the usual tricks';
+    case 'pattern':
+      return 'is a pattern of keys, letters or digits';
+    case 'year-or-date':
+      return 'is a year or a date';
+    case 'site-name':
+      return 'is the name of the company or site, or made of it';
+    case 'digits':
+      return `is digits only, ${length} long`;
+    case 'word-list':
+      return 'is in the word list';
+  }
+}
+
+export interface Candidate {
+  readonly text: string;
+  readonly weakness: Weakness;
+}
+
+/** Whose secret it is. */
+export interface Owner {
+  /** user names and endpoint ids of the account */
+  readonly names: readonly string[];
+  /** display names, as its telephone or the PBX tells them */
+  readonly people: readonly string[];
+  /** names of the company or site: site.name, realm, host names */
+  readonly sites: readonly string[];
+}
+
+/** The years that people put into secrets. */
+const FIRST_YEAR = 1940;
+const LAST_YEAR = 2032;
+
+const years = (from: number): string[] => Array.from({ length: LAST_YEAR - from + 1 }, (_, i) => String(from + i));
+const reversed = (text: string): string => Array.from(text).reverse().join('');
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+const TAILS: readonly string[] = [
+  ...['', '0', '1', '2', '3', '7', '9', '00', '01', '10', '11', '12', '22', '23', '69', '77', '88', '99', '000', '007'],
+  ...['100', '111', '123', '321', '666', '777', '999', '1111', '1234', '4321', '12345', '123456'],
+  ...['!', '?', '.', '#', '*', '$', '!!', '1!', '12!', '123!', '1234!', '@1', '@12', '@123', '_1', '-1', '#1', '.1'],
+  ...years(1990),
+];
+/** Behind a year or a number people put one of these. */
+const YEAR_TAILS: readonly string[] = years(2010).flatMap((year) => [`${year}!`, `@${year}`, `-${year}`, `_${year}`]);
+
+const LEET: Readonly<Record<string, string>> = { a: '4', e: '3', i: '1', o: '0', s: '5', t: '7' };
+const swapped = (word: string, letters: string, of = LEET): string =>
+  Array.from(word, (c) => (letters.includes(c) ? (of[c] ?? c) : c)).join('');
+
+/** Tails that go behind anything; the others go behind the plain forms of a word alone. */
+const SHORT_TAILS: readonly string[] = ['', '1', '12', '123', '1234', '!', '1!', '123!', '01', '2024', '2025', '2026'];
+
+/** A word as people disguise it. */
+function disguises(word: string): string[] {
+  const low = word.toLowerCase();
+  const at = low.replaceAll('a', '@');
+  return [
+    ...[reversed(low), low + low, capital(low) + capital(low), low.replaceAll(/[aeiou]/g, '')],
+    ...['o', 'e', 'ae', 'ao', 'eo', 'is', 'aeio', 'aeios', 'aeiost'].map((letters) => swapped(low, letters)),
+    ...['o', 'aeio', 'aeios'].map((letters) => capital(swapped(low, letters))),
+    ...[at, capital(at), at.replaceAll('o', '0'), capital(at).replaceAll('o', '0')],
+    ...[
+      low.replaceAll('s', '$'),
+      capital(at).replaceAll('s', '$'),
+      capital(at).replaceAll('s', '$').replaceAll('o', '0'),
+    ],
+  ].filter((form) => form !== low);
+}
+
+function* withTails(word: string): Generator<string> {
+  const low = word.toLowerCase();
+  for (const form of new Set([word, low, capital(low), low.toUpperCase()])) for (const tail of TAILS) yield form + tail;
+  for (const form of new Set(disguises(word))) for (const tail of SHORT_TAILS) yield form + tail;
+  for (const form of [low, capital(low)]) {
+    for (const tail of YEAR_TAILS) yield form + tail;
+    for (const head of ['1', '12', '123', '1234', '!', '0', '00', 'my', 'the', 'mein']) yield head + form;
+  }
+}
+
+const HEADS: readonly string[] = [
+  ...[
+    'ext',
+    'ext-',
+    'ext_',
+    'ext.',
+    'exten',
+    'extension',
+    'Ext',
+    'EXT',
+    'x',
+    'X',
+    'e',
+    'n',
+    'nst',
+    'tel',
+    'Tel',
+    'telefon',
+    'phone',
+  ],
+  ...[
+    'Phone',
+    'sip',
+    'SIP',
+    'Sip',
+    'pbx',
+    'PBX',
+    'voip',
+    'iax',
+    'user',
+    'User',
+    'u',
+    'p',
+    'pw',
+    'PW',
+    'pwd',
+    'pass',
+    'Pass',
+    'password',
+  ],
+  ...[
+    'Password',
+    'passwort',
+    'Passwort',
+    'secret',
+    'Secret',
+    'test',
+    'asterisk',
+    'Asterisk',
+    '0',
+    '00',
+    '1',
+    '9',
+    '12',
+    '123',
+    '!',
+    '#',
+    '*',
+    'dect',
+    'a',
+    'A',
+  ],
+];
+const BEHIND: readonly string[] = [
+  ...Array.from('abcdefghijklmnopqrstuvwxyz'),
+  'abc',
+  'ABC',
+  'xyz',
+  'pw',
+  'pass',
+  'Pass',
+  'sip',
+  'pbx',
+  'tel',
+  'ext',
+  'secret',
+  'password',
+  '#*',
+];
+
+/** An extension number and what is made of it. */
+function* variations(name: string): Generator<Candidate> {
+  yield { text: name, weakness: 'extension-number' };
+  const made = function* (): Generator<string> {
+    const back = reversed(name);
+    yield* [back, name + name, name + name + name, name.repeat(4), name + back, back + name, back + back];
+    yield* [
+      capital(name),
+      name.toUpperCase(),
+      name.toLowerCase(),
+      `${name}-${name}`,
+      `${name}.${name}`,
+      `${name}_${name}`,
+    ];
+    for (const tail of [...TAILS, ...YEAR_TAILS, ...BEHIND]) yield* [name + tail, back + tail, name + name + tail];
+    for (const head of HEADS)
+      for (const joint of ['', '-', '_', '.', '@', '#', '!', ' '])
+        yield* [head + joint + name, head + joint + name + '!', head + joint + name + joint + head];
+    for (const word of DICTIONARY)
+      for (const form of [word, capital(word), word.toUpperCase()])
+        yield* [form + name, name + form, `${form}${name}!`, `${form}@${name}`, `${form}-${name}`, `${name}@${form}`];
+    const number = Number(name);
+    if (/^\d{1,9}$/.test(name))
+      for (const near of [number - 1, number + 1, number + 10, number + 100, number + 1000, number * 2])
+        yield String(Math.max(0, near)).padStart(name.length, '0');
+  };
+  for (const text of made()) yield { text, weakness: 'extension-variation' };
+}
+
+/** Parts of a name: `head-office.example.com` gives head, office, example, com, headoffice. */
+function parts(text: string): string[] {
+  const found = text.split(/[^\p{L}\p{N}]+/u).filter((part) => part.length >= 2);
+  const first = found.map((part) => part.charAt(0)).join('');
+  return [
+    ...new Set([
+      ...found,
+      found.join(''),
+      found.map(capital).join(''),
+      found.join('-'),
+      found.slice(0, 2).join(''),
+      first,
+      text,
+    ]),
+  ].filter((part) => part.length >= 2 && part.length <= 64);
+}
+
+const ROWS = [
+  '1234567890',
+  'qwertyuiop',
+  'qwertzuiop',
+  'azertyuiop',
+  'asdfghjkl',
+  'qsdfghjklm',
+  'zxcvbnm',
+  'yxcvbnm',
+  'wxcvbn',
+];
+const COLUMNS = ['1qaz', '2wsx', '3edc', '4rfv', '5tgb', '6yhn', '7ujm', '1qay', '2wsx', '3edc'];
+const WALKS = ['1q2w3e4r5t6y7u8i9o0p', '1q2w3e4r5t6z7u8i9o0p', 'q1w2e3r4t5y6', 'q1w2e3r4t5z6', 'qawsedrftg', 'a1s2d3f4g5', '1a2b3c4d5e6f', 'a1b2c3d4e5f6', 'abcdefghijklmnopqrstuvwxyz', 'zyxwvutsrqponmlkjihgfedcba', '01234567890123456789', '98765432109876543210']; // prettier-ignore
+
+function* windowsOf(text: string, from: number): Generator<string> {
+  for (let length = from; length <= text.length; length++)
+    for (let at = 0; at + length <= text.length; at++) yield text.slice(at, at + length);
+}
+
+/** Keyboards, keypads, runs and repetitions. */
+function* patterns(): Generator<string> {
+  const short: string[] = [];
+  for (const row of [...ROWS, ...ROWS.map(reversed)])
+    for (const walk of windowsOf(row, 3)) {
+      yield* [walk, capital(walk), walk.toUpperCase()];
+      if (walk.length <= 6) short.push(walk);
+    }
+  for (const walk of WALKS) for (const piece of windowsOf(walk, 3)) yield* [piece, capital(piece), piece.toUpperCase()];
+  for (const a of COLUMNS) {
+    yield* [a, reversed(a), capital(a)];
+    for (const b of COLUMNS) {
+      yield* [a + b, a + capital(b), a + reversed(b), a + b.toUpperCase()];
+      for (const c of COLUMNS) yield* [a + b + c, a + b + c.toUpperCase()];
+    }
+  }
+  for (const walk of short) {
+    for (const tail of TAILS) yield* [walk + tail, capital(walk) + tail];
+    for (const other of ['123', '321', '1234', 'abc', 'asd', 'qwe', 'yxc', 'zxc', '!@#'])
+      yield* [other + walk, walk + other];
+    yield* [walk + walk, walk + reversed(walk)];
+  }
+  for (const c of 'abcdefghijklmnopqrstuvwxyz0123456789*#!.-x'.split(''))
+    for (let length = 1; length <= 16; length++) yield* [c.repeat(length), c.toUpperCase().repeat(length)];
+  for (let pair = 0; pair < 100; pair++) {
+    const two = String(pair).padStart(2, '0');
+    for (let times = 2; times <= 6; times++) yield two.repeat(times);
+  }
+  for (let three = 0; three < 1000; three++)
+    yield* [String(three).padStart(3, '0').repeat(2), String(three).padStart(3, '0').repeat(3)];
+  yield* ['147258369', '159753', '159357', '741852963', '963852741', '789456123', '123654789', '14789632', '13579', '24680', '1357924680', '112233', '11223344', '1122334455', '123123123', '12344321', '123454321', '1234512345', '12345678910', '3141592', '31415926', '27182818', '!@#$%', '!@#$%^', '!@#$%^&*', '!"§$%', '1!2@3#', '1!2"3§']; // prettier-ignore
+}
+
+function* dates(): Generator<string> {
+  for (const year of years(FIRST_YEAR)) {
+    yield year;
+    const short = year.slice(2);
+    for (let month = 1; month <= 12; month++)
+      for (let day = 1; day <= 31; day++) {
+        const m = String(month).padStart(2, '0');
+        const d = String(day).padStart(2, '0');
+        yield* [`${d}${m}${year}`, `${m}${d}${year}`, `${year}${m}${d}`];
+        yield* [`${d}.${m}.${year}`, `${d}${m}${short}`, `${short}${m}${d}`];
+      }
+  }
+}
+
+function* of(weakness: Weakness, texts: Iterable<string>): Generator<Candidate> {
+  for (const text of texts) yield { text, weakness };
+}
+
+/** Is it a number, so that what is made of it is not a name's but an extension's? */
+const isExtension = (name: string): boolean => /\d/.test(name) && name.length <= 12;
+
+/** Likely secrets of one account, made of what it and its site are called. */
+export function* ownCandidates(owner: Owner): Generator<Candidate> {
+  yield { text: '', weakness: 'empty' };
+  for (const name of owner.names) yield* variations(name);
+  for (const name of owner.names.filter((one) => !isExtension(one))) yield* of('name-variation', withTails(name));
+  for (const name of owner.people) for (const part of parts(name)) yield* of('name-variation', withTails(part));
+  for (const site of owner.sites)
+    for (const part of parts(site)) {
+      yield* of('site-name', withTails(part));
+      for (const name of owner.names)
+        yield* of(
+          'site-name',
+          ['', '-', '_', '@', '.'].flatMap((joint) => [
+            part + joint + name,
+            capital(part) + joint + name,
+            name + joint + part,
+          ]),
+        );
+    }
+}
+
+/** Likely secrets of any account, likeliest first, without numbers of which every one is tried (`pins`). */
+export function* commonCandidates(): Generator<Candidate> {
+  yield* of('vendor-default', VENDOR_DEFAULTS);
+  for (const word of DICTIONARY) yield* of('dictionary', withTails(word));
+  yield* of('pattern', patterns());
+  yield* of('year-or-date', dates());
+}
+
+/** Every number of `length` digits. */
+export function* pins(length: number): Generator<Candidate> {
+  const end = 10 ** length;
+  for (let pin = 0; pin < end; pin++) yield { text: String(pin).padStart(length, '0'), weakness: 'digits' };
+}
+
+let common: ReadonlyMap<string, Weakness> | null = null;
+
+/** The first reason for each text. */
+function commonly(): ReadonlyMap<string, Weakness> {
+  if (common !== null) return common;
+  const made = new Map<string, Weakness>();
+  for (const { text, weakness } of commonCandidates()) if (!made.has(text)) made.set(text, weakness);
+  return (common = made);
+}
+
+/**
+ * Why a secret that is known (it stands in a configuration file) is weak; null: nothing was found. What is only made of
+ * digits is weak up to `pinDigits` of them.
+ */
+export function weaknessOf(secret: string, owner: Owner, pinDigits: number): Weakness | null {
+  for (const { text, weakness } of ownCandidates(owner)) if (text === secret) return weakness;
+  const known = commonly().get(secret);
+  if (known !== undefined) return known;
+  return /^\d+$/.test(secret) && secret.length <= pinDigits ? 'digits' : null;
+}
