@@ -61,7 +61,8 @@ describe('documents', function () {
       it(`${page}: its ${commands.length} commands are commands, with options that they have`, async () => {
         for (const command of commands) {
           const [, first = '', second = ''] = command.split(/\s+/);
-          const nested = ['alerts', 'audit', 'config', 'detectors', 'respond'].includes(first) && /^[a-z]+$/.test(second);
+          const nested =
+            ['alerts', 'audit', 'config', 'detectors', 'respond'].includes(first) && /^[a-z]+$/.test(second);
           const shown = await help(nested ? `${first} ${second}` : first);
           assert.match(shown, new RegExp(`^Usage: ringfence ${nested ? `${first} ${second}` : first}\\b`), command);
           const all = `${shown}\n${await help('alerts')}`.includes('--config')
