@@ -6,8 +6,10 @@ import type { Alert, Decision, Evidence, Incident, Millis } from '../model.ts';
 import { acknowledgementsTable, type AcknowledgementsTable } from './acknowledgements.ts';
 import { alertsTable, type AlertsTable } from './alerts.ts';
 import { aliasesTable, type AliasesTable } from './aliases.ts';
+import { certificatesTable, type CertificatesTable } from './certificates.ts';
 import { Connection, storeError } from './connection.ts';
 import { decisionsTable, type DecisionsTable } from './decisions.ts';
+import { enrolmentsTable, type EnrolmentsTable } from './enrolments.ts';
 import { enforcementTable, type EnforcementTable } from './enforcement.ts';
 import { evidenceTable, type EvidenceTable } from './evidence.ts';
 import { prepareFile } from './file.ts';
@@ -19,7 +21,17 @@ import { checkFile, migrate } from './schema.ts';
 import { snapshotsTable, type Snapshot, type SnapshotsTable } from './snapshots.ts';
 
 export type { Acknowledgement } from './acknowledgements.ts';
+export {
+  certificateState,
+  REVOCATION_REASONS,
+  type CertificatesTable,
+  type CertificateState,
+  type CertificateUse,
+  type IssuedCertificate,
+  type RevocationReason,
+} from './certificates.ts';
 export type { Enforcement, EnforcementTable } from './enforcement.ts';
+export type { Enrolment, EnrolmentsTable } from './enrolments.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
 export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
 export type { PurgeStep } from './purge.ts';
@@ -46,6 +58,8 @@ export interface Tables {
   readonly decisions: DecisionsTable;
   readonly acknowledgements: AcknowledgementsTable;
   readonly enforcement: EnforcementTable;
+  readonly certificates: CertificatesTable;
+  readonly enrolments: EnrolmentsTable;
 }
 
 /** What one step of judging leads to. All of it is committed, or nothing. */
@@ -150,6 +164,8 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     decisions: decisionsTable(connection),
     acknowledgements: acknowledgementsTable(connection),
     enforcement: enforcementTable(connection),
+    certificates: certificatesTable(connection),
+    enrolments: enrolmentsTable(connection),
   };
   const step = (before: Millis): PurgeStep => purgeStep(connection, tables, before);
   return {

@@ -72,6 +72,21 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX enforcement_claim ON enforcement (claim);
   CREATE INDEX enforcement_until ON enforcement (until);
   `,
+  `
+  CREATE TABLE certificates (
+    serial TEXT PRIMARY KEY, kid TEXT NOT NULL, use TEXT NOT NULL, account TEXT NOT NULL, issuer TEXT NOT NULL,
+    bits INTEGER NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, revoked_at INTEGER, reason TEXT,
+    certificate TEXT NOT NULL, spki TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX certificates_kid ON certificates (kid);
+  CREATE INDEX certificates_account ON certificates (account, not_before);
+
+  CREATE TABLE enrolments (
+    tid TEXT PRIMARY KEY, account TEXT NOT NULL, secret TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER,
+    csr TEXT, serial TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX enrolments_account ON enrolments (account);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
