@@ -1,9 +1,12 @@
-/** npm run docs: writes docs/settings.md from the schemas of the settings. test/docs.test.ts checks that it is in step. */
-import { writeFileSync } from 'node:fs';
+/** npm run docs: writes docs/settings.md from the schemas of the settings, and the table in docs/metrics.md. test/docs.test.ts checks that they are in step. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fieldsOf, helpOf, isSection } from '../src/commands/schema-help.ts';
 import { LATER, settingsSchema, unwrap } from '../src/config.ts';
+import { METRICS } from '../src/console/metric-table.ts';
+import { COMMIT_METRIC, LEFT_OUT_METRIC } from '../src/console/metrics.ts';
+import { processTable } from '../src/console/process-table.ts';
 import { detectors } from '../src/detect/index.ts';
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -78,5 +81,30 @@ export function settingsPage(): string {
     .trimEnd()}\n`;
 }
 
-if (process.argv[1] === import.meta.filename)
+const METRICS_PAGE = join(import.meta.dirname, '../docs/metrics.md');
+
+/** docs/metrics.md as it should be: its text, and the table of all metrics between its two marks. */
+export function metricsPage(): string {
+  const table = processTable(0);
+  table.stop();
+  const all = [
+    ...METRICS,
+    { ...COMMIT_METRIC, type: 'histogram' },
+    { ...LEFT_OUT_METRIC, labels: [], type: 'gauge' },
+    ...table.rows.map((row) => ({ ...row, labels: [] })),
+  ];
+  const lines = [
+    '| name | type | labels | what it says |',
+    '|---|---|---|---|',
+    ...all.map(({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`),
+  ].join('\n');
+  return readFileSync(METRICS_PAGE, 'utf8').replace(
+    /(<!-- metrics: .*? -->\n)[\s\S]*(<!-- end of metrics -->)/,
+    (_, start: string, end: string) => `${start}\n${lines}\n\n${end}`,
+  );
+}
+
+if (process.argv[1] === import.meta.filename) {
   writeFileSync(join(import.meta.dirname, '../docs/settings.md'), settingsPage());
+  writeFileSync(METRICS_PAGE, metricsPage());
+}

@@ -1,17 +1,13 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { createOutput, EXIT, failureText, type GlobalOptions, type Output } from './commands/output.ts';
 import { keepHeapSmall } from './commands/small-heap.ts';
+import { version } from './commands/version.ts';
 import { SEVERITIES } from './model.ts';
 import { parseDuration } from './time.ts';
 
 /** A command's work: its own arguments and options, the global ones, where to write; gives the exit status. */
 type Run<O> = (args: readonly string[], options: O & GlobalOptions, output: Output) => Promise<number> | number;
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 const duration = (text: string): number => {
   const read = parseDuration(text);

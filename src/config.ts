@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { cdrOptions, hepOptions } from './collect/options.ts';
+import { consoleOptions, metricsOptions } from './console/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
@@ -14,10 +15,6 @@ import { auditOptions, storeOptions } from './store/options.ts';
 
 /** Where settings are looked for when --config does not say. */
 export const CONFIG_PATHS = ['/etc/ringfence/ringfence.toml', './ringfence.toml'] as const;
-
-const consoleOptions = z.strictObject({
-  listen: z.string().default('').describe('address:port of the web console, "" = no console'),
-});
 
 /** The whole settings file. Every section may be missing; every field has its default and help here. */
 export const settingsSchema = z.strictObject({
@@ -36,7 +33,8 @@ export const settingsSchema = z.strictObject({
   kamailio: kamailioOptions.optional().describe('the proxy in front, if any'),
   nftables: nftOptions.optional().describe("blocked addresses in this machine's packet filter too, if wanted"),
   store: storeOptions.prefault({}),
-  console: consoleOptions.prefault({}),
+  console: consoleOptions.prefault({}).describe('metrics and health, for this machine'),
+  metrics: metricsOptions.prefault({}).describe('metrics and health, for a Prometheus on another machine'),
   detect: z.strictObject(detectorParameters).prefault({}),
   lock: lockOptions.prefault({}).describe('the office lock: no calls abroad while the office is closed'),
   respond: respondOptions
@@ -280,7 +278,6 @@ function warningsOf(settings: Settings): string[] {
     warnings.push(
       'mode = "enforce" without [asterisk.ami]: nothing can be done at Asterisk; add the section (docs/operators-guide.md)',
     );
-  if (settings.console.listen !== '') warnings.push('[console]: this version has no console yet; the setting is kept');
   return warnings;
 }
 

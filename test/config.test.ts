@@ -35,7 +35,7 @@ describe('settings', () => {
     assert.equal(settings.accounts['2001']?.hours, 'always');
     assert.equal(settings.detect['out-of-hours-calls'].window, 12 * 3_600_000);
     assert.deepEqual(settings.network.trunks, [{ name: 'carrier', addresses: ['198.51.100.0/28'] }]);
-    for (const name of ['[notify]', 'anonymise in [store]', '[console]'])
+    for (const name of ['[notify]', 'anonymise in [store]'])
       assert.ok(
         warnings.some((w) => w.includes(name)),
         `${name} in ${warnings.join('; ')}`,

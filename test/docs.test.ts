@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
-import { settingsPage } from '../scripts/docs.ts';
+import { metricsPage, settingsPage } from '../scripts/docs.ts';
 import { settingsSchema } from '../src/config.ts';
 import { RAISING_RULES } from '../src/respond/raising.ts';
 import { ringfence } from './support/cli.ts';
@@ -42,6 +42,10 @@ describe('documents', function () {
 
   it('docs/settings.md is what npm run docs makes of the schemas', () => {
     assert.equal(text('docs/settings.md'), settingsPage(), 'run: npm run docs');
+  });
+
+  it('docs/metrics.md has the metrics that there are', () => {
+    assert.equal(text('docs/metrics.md'), metricsPage(), 'run: npm run docs');
   });
 
   it('docs/severity.md has every rule that makes evidence graver together', () => {

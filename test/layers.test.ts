@@ -74,6 +74,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pbx: ['asterisk-manager', 'zod'],
   store: ['better-sqlite3', 'zod'],
   respond: ['zod'],
+  console: ['prom-client', 'zod'],
   commands: ['smol-toml', 'zod'],
 };
 const PACKAGES_OF_FILE: Readonly<Record<string, readonly string[]>> = {

@@ -172,7 +172,10 @@ export function startAmi(
         }
         recorder.touched();
       },
-      refused: (reason, arrival) => target.pipeline.correlator.malformed('ami', null, reason, arrival, arrival),
+      refused: (reason, arrival) => {
+        counters.add('ami.refused');
+        target.pipeline.correlator.malformed('ami', null, reason, arrival, arrival);
+      },
     },
     log,
   );

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig, type Config } from '../config.ts';
@@ -16,6 +15,8 @@ import { enforces } from './acting.ts';
 import { readSecrets, startAmi, startCdr, startHep, type Target } from './feeds.ts';
 import { lockStore } from './lock.ts';
 import { RunActing } from './run-acting.ts';
+import { RunHealth } from './run-health.ts';
+import { tellSystemd } from './systemd.ts';
 import { startRunControl } from './run-control.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
@@ -92,6 +93,7 @@ class Daemon {
   readonly #target: Target;
   readonly #recorder: Recorder;
   readonly #acting: RunActing;
+  readonly #health: RunHealth;
   readonly #timers: NodeJS.Timeout[] = [];
   #hep: Awaited<ReturnType<typeof startHep>> = null;
   #cdr: ReturnType<typeof startCdr> = null;
@@ -107,9 +109,20 @@ class Daemon {
     this.#store = store;
     this.#counters = counters;
     this.#log = log;
+    this.#health = new RunHealth({
+      ...{ config, store, counters, log },
+      target: () => this.#target,
+      mode: () => this.#settings.mode,
+      recorder: () => this.#recorder,
+      enforcer: () => this.#acting.enforcer,
+      hep: () => this.#hep,
+      cdr: () => this.#cdr,
+      ami: () => this.#ami,
+      ready: () => this.#ready,
+    });
     this.#recorder = new Recorder({
       cursor: 'run',
-      store,
+      store: this.#health.watched(store),
       snapshots: () => this.#target.pipeline.snapshot(),
       told: alertPrinter(output, textOptions(site, output)),
       counters,
@@ -128,11 +141,13 @@ class Daemon {
     const changed = (change: Change): void => {
       this.#acting.changed(change);
       this.#recorder.take(change);
+      this.#health.changed(change);
     };
     const watch = (event: Event): void => {
       // a quiet night writes no snapshots
       if (event.kind !== 'tick') this.#recorder.touched();
       this.#acting.watch(event);
+      this.#health.event(event);
     };
     const { detect, respond } = settings;
     const enforce = enforces(settings);
@@ -172,7 +187,10 @@ class Daemon {
       this.#becomeReady();
     });
     this.#every(ACT_TICK, () => this.#acting.tick(Date.now()));
-    this.#every(TICK, () => this.#target.pipeline.correlator.tick(Date.now()));
+    this.#every(TICK, () => {
+      this.#target.pipeline.correlator.tick(Date.now());
+      this.#health.ticked();
+    });
     this.#every(SECOND, () => this.#recorder.tick(Date.now()));
     this.#every(MINUTE, () => {
       const acting = this.#acting.summary();
@@ -181,6 +199,7 @@ class Daemon {
     this.#every(6 * HOUR, () => void this.#purge());
     for (const { transport, address, port } of this.#hep?.addresses() ?? [])
       this.#log.info(`listening for mirrored SIP on ${transport}:${address}:${port}`);
+    await this.#health.start();
     if (this.#ami === null) this.#becomeReady();
   }
 
@@ -205,11 +224,7 @@ class Daemon {
     if (this.#ready) return;
     this.#ready = true;
     process.stderr.write('ringfence ready\n');
-    // Node has no unix datagram sockets; systemd's own program tells systemd (unit: NotifyAccess=all)
-    if (process.env['NOTIFY_SOCKET'] !== undefined)
-      spawn('systemd-notify', ['--ready'], { stdio: 'ignore' }).on('error', (error) =>
-        this.#log.warn(`systemd-notify: ${error.message}`),
-      );
+    tellSystemd('--ready', this.#log);
   }
 
   async #purge(): Promise<void> {
@@ -230,8 +245,8 @@ class Daemon {
     try {
       const config = loadConfig(path);
       const site = siteOf(config);
-      const fixed = ({ asterisk, hep, store, kamailio, nftables, respond }: Config['settings']): string =>
-        JSON.stringify([asterisk, hep, store, kamailio, nftables, respond.limits]);
+      const fixed = (s: Config['settings']): string =>
+        JSON.stringify([s.asterisk, s.hep, s.store, s.kamailio, s.nftables, s.console, s.metrics, s.respond.limits]);
       const pipeline = this.#pipeline(config, site);
       pipeline.restore(new Map(this.#target.pipeline.snapshot().map((part) => [part.name, part])));
       site.accounts.learn(this.#target.endpoints);
@@ -243,7 +258,7 @@ class Daemon {
       for (const warning of config.warnings) this.#log.warn(warning);
       if (fixed(config.settings) !== fixed(this.#config.settings))
         this.#log.warn(
-          '[asterisk], [hep], [store], [kamailio], [nftables] or [respond.limits] changed: that takes effect at the next start of ringfence',
+          '[asterisk], [hep], [store], [kamailio], [nftables], [console], [metrics] or [respond.limits] changed: that takes effect at the next start of ringfence',
         );
       return null;
     } catch (error) {
@@ -257,7 +272,7 @@ class Daemon {
   async stop(): Promise<boolean> {
     this.#control?.close();
     for (const timer of this.#timers) clearInterval(timer);
-    const closed = Promise.all([this.#hep?.close(), this.#ami?.close()]);
+    const closed = Promise.all([this.#hep?.close(), this.#ami?.close(), this.#health.close()]);
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
     const stored = [this.#recorder.close(), await this.#acting.close()].every(Boolean);

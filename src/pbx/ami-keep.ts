@@ -28,6 +28,8 @@ export interface AmiHealth {
   /** protocol version by the banner; null before the first login */
   readonly version: string | null;
   readonly lastError: PeerError | null;
+  /** what Asterisk's last answer to an action took, milliseconds; null: none yet */
+  readonly roundTrip: Millis | null;
 }
 
 export interface AmiKeeper {
@@ -67,7 +69,7 @@ class Keeper implements AmiKeeper {
   readonly #log: Log;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
-  #health: AmiHealth = { state: 'connecting', since: Date.now(), version: null, lastError: null };
+  #health: AmiHealth = { state: 'connecting', since: Date.now(), version: null, lastError: null, roundTrip: null };
   /** when Asterisk was started, on our own clock that never jumps; null: not known yet */
   #startedAt: number | null = null;
   #loggedAt = -LOG_EVERY;
@@ -130,6 +132,7 @@ class Keeper implements AmiKeeper {
       },
       closed: (error) => life.end(error),
       refused: (reason, arrival) => this.#handlers.refused?.(reason, arrival),
+      answered: (took) => (this.#health = { ...this.#health, roundTrip: took }),
     });
     try {
       const uptime = await life.boot(this.#options.bootMs ?? 10_000);
@@ -177,7 +180,8 @@ class Keeper implements AmiKeeper {
 
   #become(state: AmiHealth['state'], version: string | null, lastError: PeerError | null = null): void {
     const since = this.#health.state === state ? this.#health.since : Date.now();
-    this.#health = { state, since, version: version ?? this.#health.version, lastError };
+    const { roundTrip } = this.#health;
+    this.#health = { state, since, version: version ?? this.#health.version, lastError, roundTrip };
   }
 }
 

@@ -17,6 +17,8 @@ export interface AmiHandlers {
   event(event: AmiMessage, arrival: Millis): void;
   /** Something on the connection that is no AMI message; the stream goes on after it. */
   refused?(reason: string, arrival: Millis): void;
+  /** Asterisk answered an action, so many milliseconds after it was sent. */
+  answered?(took: Millis): void;
   /** Told once when the session is over, with the reason; every action that waited has been rejected with it. */
   closed?(error: PeerError): void;
 }
@@ -57,6 +59,8 @@ interface Waiting {
   readonly name: string;
   readonly list: boolean;
   readonly items: AmiMessage[];
+  /** by performance.now() */
+  readonly sentAt: number;
   readonly timer: NodeJS.Timeout;
   readonly resolve: (response: AmiMessage) => void;
   readonly reject: (error: PeerError) => void;
@@ -133,7 +137,7 @@ class Session implements AmiSession {
         const error = new PeerError('peer-timeout', `Asterisk did not answer ${name} within ${limit} ms`, true);
         this.#settle(id)?.reject(error);
       }, limit);
-      this.#waiting.set(id, { name, list, items, timer, resolve, reject });
+      this.#waiting.set(id, { name, list, items, sentAt: performance.now(), timer, resolve, reject });
     });
   }
 
@@ -163,6 +167,7 @@ class Session implements AmiSession {
   }
 
   #response(id: string, waiting: Waiting, message: AmiMessage): void {
+    this.#handlers.answered?.(performance.now() - waiting.sentAt);
     const starts =
       message.get('EventList')?.toLowerCase() === 'start' || /\bwill follow\b/i.test(message.get('Message') ?? '');
     if (!waiting.list || message.name !== 'Success') this.#settle(id)?.resolve(message);

@@ -46,6 +46,7 @@ export class Recorder {
   #failing = false;
   #closed = false;
   #snapshotAt = 0;
+  #triedAt = 0;
   /** part -> its revision in the store */
   readonly #revisions = new Map<string, number>();
   #snapshotCost = 0;
@@ -61,6 +62,11 @@ export class Recorder {
     return this.#waiting.length;
   }
 
+  /** when what waits was last tried, on the clock of performance.now(); Infinity: nothing waits */
+  get triedAt(): number {
+    return this.#waiting.length === 0 ? Infinity : this.#triedAt;
+  }
+
   get failing(): boolean {
     return this.#failing;
   }
@@ -72,7 +78,7 @@ export class Recorder {
       for (const alert of change.alerts) this.#options.told(alert);
       return;
     }
-    this.#waiting.push(change);
+    if (this.#waiting.push(change) === 1) this.#triedAt = performance.now();
     if (this.#failing) for (const alert of change.alerts) this.#tell(alert);
     if (this.#scheduled || this.#failing) return;
     this.#scheduled = true;
@@ -103,7 +109,7 @@ export class Recorder {
   flush(whole = false): boolean {
     const batch = this.#waiting;
     if (batch.length === 0 && !whole) return true;
-    const started = performance.now();
+    const started = (this.#triedAt = performance.now());
     const incidents = new Map(batch.map((c) => [c.incident.id, c.incident]));
     const merged = batch.flatMap((c) => c.merged);
     for (const { younger } of merged) incidents.delete(younger);

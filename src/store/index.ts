@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import { statSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { resolve as absolute } from 'node:path';
 import { StoreError } from '../errors.ts';
@@ -107,6 +108,8 @@ export interface Store extends Tables {
   purgeStep(before: Millis): PurgeStep;
   /** The whole purge, letting the event loop run between its steps. @returns how many incidents went */
   purge(before: Millis, signal?: AbortSignal): Promise<number>;
+  /** Bytes of the file, and of the log beside it; zeros in memory. */
+  size(): { readonly file: number; readonly log: number };
   /** What SQLite finds wrong with the file; [] is sound. Reads all of it. */
   check(): string[];
   close(): void;
@@ -193,6 +196,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
         await turn();
       }
     },
+    size: () => ({ file: bytesOf(connection.path), log: bytesOf(`${connection.path}-wal`) }),
     check: () =>
       connection
         .prepare<{ integrity_check: string }>('PRAGMA integrity_check(20)')
@@ -202,6 +206,8 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     close: () => connection.close(),
   };
 }
+
+const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 function commitJudged(connection: Connection, tables: Tables, judged: Judged, now: Millis): Committed {
   const {

@@ -127,6 +127,7 @@ international = ["00"]
 internal = "^[0-9]{3,4}$"
 [hours]
 open = []
+${more.includes('[console]') ? '' : '[console]\nlisten = ""'}
 [store]
 path = "${join(folder, 'ringfence.db')}"
 [asterisk.cdr]
