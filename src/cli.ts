@@ -201,13 +201,29 @@ function buildProgram(): Command {
     )
     .action(action(() => import('./commands/detectors-baseline.ts')));
 
-  const audit = program.command('audit').description('weak passwords, risky settings of the PBX');
+  const audit = program
+    .command('audit')
+    .description('weak passwords, risky settings of the PBX; who or what decided what');
   audit
     .command('config')
     .description('settings of the PBX that open it to fraud, each with the line that mends it; changes nothing')
     .option('--etc <dir>', "where Asterisk's configuration lies (default: /etc/asterisk)")
     .option('--asterisk <command>', "how Asterisk's console is called", 'asterisk')
     .action(action(() => import('./commands/audit-config.ts')));
+  audit
+    .command('verify [file]')
+    .description(
+      'is the trail unbroken? Of the store, or of an exported file (- is stdin); 0 yes, 1 no and where, 2 cannot tell',
+    )
+    .option('--head <seq:hash>', 'a head noted earlier: what was cut off since is found too')
+    .option('--remember <file>', 'compare with the head in this file, and note the new one there')
+    .option('--key <file...>', 'public keys or certificates (PEM) that sealed it')
+    .action(action(() => import('./commands/audit-verify.ts')));
+  audit
+    .command('export')
+    .description('the records, oldest first; json: one object a line, which audit verify takes')
+    .option('--since <when>', 'a duration back from now (1d) or a time', since)
+    .action(action(() => import('./commands/audit-export.ts')));
 
   program
     .command('tune [files...]')

@@ -40,7 +40,7 @@ export const settingsSchema = z.strictObject({
   respond: respondOptions
     .prefault({})
     .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
-  audit: auditOptions.prefault({}).describe('what is kept for the audits'),
+  audit: auditOptions.prefault({}).describe('what is kept for the audits, and the trail of who or what decided what'),
   log: logOptions.prefault({}).describe('lines for programs that read logs'),
 });
 

@@ -103,7 +103,7 @@ export async function allowByHand(hand: Hand, params: MethodParams['allow']): Pr
   const { value, read, notes } = readTarget('account', params.account, hand);
   const made = hand.enforcer.allow(value, Date.now() + params.lasts, params.why);
   if (!made.ok) throw refusal(made.code, made.reason);
-  const lifted = [...made.lifted, ...liftStoryOf(hand, made.value)];
+  const lifted = [...made.lifted, ...liftStoryOf(hand, made.value, params.why)];
   const proof = await proved(hand, began, () => hand.enforcer.isDone('exempt', made.value) && hand.enforcer.agrees());
   const until = made.until ?? Date.now() + params.lasts;
   const answer = { id: made.id, kind: 'allow' as const, value: made.value, until, read, lifted };
@@ -111,7 +111,7 @@ export async function allowByHand(hand: Hand, params: MethodParams['allow']): Pr
 }
 
 /** Takes back what rules put up elsewhere because of this account: the address that it calls from, the number that it called. */
-function liftStoryOf({ enforcer, store }: Hand, account: string): { kind: Kind; value: string }[] {
+function liftStoryOf({ enforcer, store }: Hand, account: string, why: string): { kind: Kind; value: string }[] {
   const about = ({ incident }: Decision): boolean => {
     const subject = store.incidents.get(incident)?.subject;
     return subject?.type === 'account' && subject.value === account;
@@ -122,7 +122,7 @@ function liftStoryOf({ enforcer, store }: Hand, account: string): { kind: Kind; 
       return decision !== null && about(decision) ? [id] : [];
     }),
   );
-  return ids.flatMap((id) => enforcer.unblock({ id }));
+  return ids.flatMap((id) => enforcer.unblock({ id }, why));
 }
 
 /** `unblock`. @throws Refusal when nothing of that name was ever put up */
@@ -132,28 +132,27 @@ export async function unblockByHand(hand: Hand, params: MethodParams['unblock'])
   const notes: string[] = [];
   let lifted: readonly { kind: Kind; value: string }[];
   if ('all' in params) {
-    lifted = enforcer.unblock({ all: true });
+    lifted = enforcer.unblock({ all: true }, params.why);
     const secrets = enforcer.standing().entries.filter(({ kind }) => kind === 'secret').length;
     if (secrets > 0)
       notes.push(`new passwords stay (${secrets}): ringfence rotate ACCOUNT --undo makes an old one good again`);
-  } else if ('kind' in params) lifted = unblockTarget(hand, params.kind, params.value, notes);
-  else lifted = idsOf(hand, params.id, notes).flatMap((id) => enforcer.unblock({ id }));
+  } else if ('kind' in params) lifted = unblockTarget(hand, params, notes);
+  else lifted = idsOf(hand, params.id, notes).flatMap((id) => enforcer.unblock({ id }, params.why));
   const proof = await proved(hand, began, () => enforcer.agrees());
   return { lifted, mode: hand.mode(), ...proof, notes };
 }
 
 function unblockTarget(
   hand: Hand,
-  kind: Extract<MethodParams['unblock'], { kind: string }>['kind'],
-  given: string,
+  { kind, value: given, why }: Extract<MethodParams['unblock'], { kind: string }>,
   notes: string[],
 ): readonly { kind: Kind; value: string }[] {
   const { enforcer } = hand;
   const read = kind === 'lock' ? { value: given } : readTarget(kind, given, hand);
-  if (kind === 'secret' && enforcer.unrotate(read.value).length > 0) return [{ kind, value: read.value }];
+  if (kind === 'secret' && enforcer.unrotate(read.value, why).length > 0) return [{ kind, value: read.value }];
   // as it stands, whatever the settings now make of what was dialled
   for (const value of new Set([given.replace(/^\+/, ''), read.value])) {
-    const lifted = enforcer.unblock({ kind, value });
+    const lifted = enforcer.unblock({ kind, value }, why);
     if (lifted.length > 0) return lifted;
   }
   const key = `${kind}/${read.value}`;
@@ -261,7 +260,7 @@ export function watchPanic({ enforcer, store }: Hand, log: { error(text: string)
     const now = read();
     if (now === null || now === known) return;
     known = now;
-    const lifted = enforcer.unblock({ all: true });
+    const lifted = enforcer.unblock({ all: true }, 'the panic switch, pulled while this process did not answer');
     log.error(`somebody pulled the panic switch while this process did not answer: ${lifted.length} blocks are lifted`);
   };
 }

@@ -34,7 +34,7 @@ export const methods = {
   blocks: z.strictObject({}),
   allow: z.strictObject({ account: value, lasts, why }),
   rotate: z.strictObject({ account: value, lasts: lasts.nullable().default(null), why }),
-  unrotate: z.strictObject({ account: value }),
+  unrotate: z.strictObject({ account: value, why }),
   status: z.strictObject({}),
   reload: z.strictObject({}),
 } as const;

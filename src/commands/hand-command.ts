@@ -56,7 +56,7 @@ export function whoAsks(): string {
 
 /** The reason as it is kept: with who gave it. */
 export const reason = (why: string | undefined): string =>
-  (why === undefined || why.trim() === '' ? `by hand (${whoAsks()})` : `${why.trim()} (${whoAsks()})`).slice(0, 500);
+  `${why === undefined || why.trim() === '' ? 'by hand' : why.trim().slice(0, 400)} (${whoAsks().slice(0, 90)})`;
 
 const NAMES: Readonly<Record<string, string>> = {
   asterisk: 'Asterisk',

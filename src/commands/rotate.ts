@@ -34,7 +34,9 @@ export default async function rotate(
   const config = readConfig(options, output);
   if (options.show) return show(config, account, output);
   try {
-    return options.undo ? await undo(config, account, output) : await change(config, account, options, output);
+    return options.undo
+      ? await undo(config, account, options.why, output)
+      : await change(config, account, options, output);
   } catch (error) {
     if (error instanceof Refusal) return tellRefusal(error, output);
     throw error;
@@ -70,8 +72,8 @@ const linesOf = ({ auth, username, realm, secret, sharedWith }: NewSecret): stri
   ...(sharedWith.length === 0 ? [] : [`  needed as well by ${sharedWith.map((name) => visible(name, 80)).join(', ')}`]),
 ];
 
-async function undo(config: Config, account: string, output: Output): Promise<number> {
-  const params = { account };
+async function undo(config: Config, account: string, why: string | undefined, output: Output): Promise<number> {
+  const params = { account, why: reason(why) };
   const answer = await askOrAct<'unrotate', UnrotateAnswer>(config, output, 'unrotate', params, (hand) =>
     unrotateByHand(hand, params),
   );

@@ -42,7 +42,7 @@ const GONE_WITHIN: Millis = 2 * SECOND;
 /** `rotate ACCOUNT --undo`. @throws Refusal when it has none */
 export async function unrotateByHand(hand: Hand, params: MethodParams['unrotate']): Promise<UnrotateAnswer> {
   const { value: account } = readTarget('account', params.account, hand);
-  const auths = hand.enforcer.unrotate(account);
+  const auths = hand.enforcer.unrotate(account, params.why);
   if (auths.length === 0)
     throw new Refusal('unknown', `ringfence has not given ${account} a new password, or it was taken back already`);
   forgetKept(hand, account);

@@ -17,6 +17,7 @@ import { lockStore } from './lock.ts';
 import { RunActing } from './run-acting.ts';
 import { RunHealth } from './run-health.ts';
 import { tellSystemd } from './systemd.ts';
+import { RunAudit } from './run-audit.ts';
 import { startRunControl } from './run-control.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
@@ -94,6 +95,7 @@ class Daemon {
   readonly #recorder: Recorder;
   readonly #acting: RunActing;
   readonly #health: RunHealth;
+  readonly #audit: RunAudit;
   readonly #timers: NodeJS.Timeout[] = [];
   #hep: Awaited<ReturnType<typeof startHep>> = null;
   #cdr: ReturnType<typeof startCdr> = null;
@@ -128,6 +130,7 @@ class Daemon {
       counters,
       log,
     });
+    this.#audit = new RunAudit({ store, log });
     this.#target = { site, pipeline: this.#pipeline(config, site), endpoints: [] };
     this.#acting = new RunActing({
       ...{ config, site, store, counters, log },
@@ -159,6 +162,8 @@ class Daemon {
   }
 
   async start(secrets: ReturnType<typeof readSecrets>): Promise<void> {
+    this.#audit.settings('settings.loaded', this.#config, { why: 'ringfence run started' });
+    this.#audit.tick(Date.now());
     const stored = this.#store.snapshots.load('run');
     const warm = stored.size > 0 && this.#target.pipeline.restore(stored);
     this.#log.info(
@@ -192,6 +197,7 @@ class Daemon {
       this.#health.ticked();
     });
     this.#every(SECOND, () => this.#recorder.tick(Date.now()));
+    this.#every(SECOND, () => this.#audit.tick(Date.now()));
     this.#every(MINUTE, () => {
       const acting = this.#acting.summary();
       this.#log.info({ counts: this.#counters.all(), held: this.#target.pipeline.sizes(), acting }, 'still watching');
@@ -231,7 +237,17 @@ class Daemon {
     const keep = parseDuration(this.#config.settings.store.keep);
     try {
       const gone = await this.#store.purge(Date.now() - (keep.ok ? keep.value : 90 * DAY));
-      if (gone > 0) this.#log.info({ incidents: gone }, 'purged what was older than [store] keep');
+      if (gone > 0) {
+        this.#log.info({ incidents: gone }, 'purged what was older than [store] keep');
+        this.#audit.note({
+          actor: 'settings',
+          action: 'store.purged',
+          target: 'incidents',
+          details: { incidents: gone },
+        });
+      }
+      const trail = parseDuration(this.#settings.audit.trail_keep);
+      if (trail.ok) await this.#store.purgeAudit(Date.now() - trail.value);
     } catch (error) {
       this.#log.error(`purging failed: ${messageOf(error)}`);
     }
@@ -255,6 +271,7 @@ class Daemon {
       this.#target.pipeline = pipeline;
       this.#settings = config.settings;
       this.#log.info('the settings were read again');
+      this.#audit.settings('settings.loaded', config, { why: 'read again' });
       for (const warning of config.warnings) this.#log.warn(warning);
       if (fixed(config.settings) !== fixed(this.#config.settings))
         this.#log.warn(
@@ -263,9 +280,15 @@ class Daemon {
       return null;
     } catch (error) {
       if (!(error instanceof RingfenceError)) throw error;
+      this.#audit.settings('settings.refused', null, { code: error.code });
       this.#log.error({ code: error.code }, `the settings were not taken, the old ones stand: ${error.message}`);
       return error.message;
     }
+  }
+
+  #closeAudit(): boolean {
+    this.#audit.note({ actor: 'ringfence', action: 'run.ended', target: 'ringfence' });
+    return this.#audit.close();
   }
 
   /** @returns false: the store could not take everything */
@@ -275,7 +298,7 @@ class Daemon {
     const closed = Promise.all([this.#hep?.close(), this.#ami?.close(), this.#health.close()]);
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
-    const stored = [this.#recorder.close(), await this.#acting.close()].every(Boolean);
+    const stored = [this.#recorder.close(), await this.#acting.close(), this.#closeAudit()].every(Boolean);
     if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
     this.#log.info({ counts: this.#counters.all() }, 'ended');
     return stored;

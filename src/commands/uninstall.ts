@@ -11,6 +11,7 @@ import { KAMAILIO_TABLES } from '../respond/targets/kamailio.ts';
 import { SECOND } from '../time.ts';
 import { amiOf, kamailioOf } from './acting.ts';
 import { directly, storePath } from './direct.ts';
+import { reason } from './hand-command.ts';
 import { keptFolder } from './kept-secrets.ts';
 import { daemonOf } from './lock.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
@@ -101,9 +102,10 @@ const ROUNDS = 5;
 async function leavePbx(config: Config, output: Output, done: Done): Promise<void> {
   if (existsSync(storePath(config)))
     await directly(config, output, { needsAsterisk: true }, async ({ enforcer }) => {
-      const taken = [...enforcer.unblock({ all: true })];
+      const why = reason('uninstall');
+      const taken = [...enforcer.unblock({ all: true }, why)];
       const secrets = enforcer.standing().entries.filter(({ kind }) => kind === 'secret');
-      for (const { value } of secrets) taken.push(...enforcer.unblock({ kind: 'secret', value }));
+      for (const { value } of secrets) taken.push(...enforcer.unblock({ kind: 'secret', value }, why));
       await enforcer.settled(SETTLE);
       if (taken.length > 0) done.removed.push(`${taken.length} entries that the store knew of`);
       for (const { value } of secrets)

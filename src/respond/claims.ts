@@ -6,6 +6,7 @@ import { Desired, entryOf, KINDS, STAYING, type Claim, type EntryChange, type Ki
 import { newRow, type Ledger } from './ledger.ts';
 import type { TargetLoop } from './reconcile.ts';
 import { LONGEST, type Checked } from './safeguards.ts';
+import type { Undone } from './trail.ts';
 
 export interface ClaimsOptions {
   readonly ledger: Ledger;
@@ -63,11 +64,11 @@ export class Claims {
     if (!change.moved && this.holds(kind, value)) this.#claimsDone(change, this.#now());
   }
 
-  /** An entry changed because claims ended. */
-  moved(change: EntryChange, state: 'expired' | 'undone', since: number): void {
+  /** An entry changed because claims ended; `undone`: who ended them, where somebody did. */
+  moved(change: EntryChange, state: 'expired' | 'undone', since: number, undone: Undone = null): void {
     for (const claim of change.ended) {
       const row = this.#ledger.get(change.kind, change.value, claim.id);
-      if (row !== undefined) this.endRow(row, state);
+      if (row !== undefined) this.endRow(row, state, undone);
     }
     this.#counters.add(`enforce.${state}`, change.ended.length);
     this.push(change, since);
@@ -77,11 +78,12 @@ export class Claims {
    * What was taken back is remembered until its end: it could come back with a database that was restored. What has no end of
    * its own at the PBX is remembered longer: it may stand there still.
    */
-  endRow(row: Enforcement, state: 'expired' | 'undone'): void {
+  endRow(row: Enforcement, state: 'expired' | 'undone', undone: Undone = null): void {
     const endless = STAYING.has(row.kind as Kind) || (row.until === null && state === 'undone');
-    if (endless) this.#ledger.put({ ...row, state, until: this.#now() + LONGEST });
-    else if (row.until !== null && (state === 'undone' || row.until > this.#now())) this.#ledger.put({ ...row, state });
-    else this.#ledger.delete(row);
+    if (endless) this.#ledger.put({ ...row, state, until: this.#now() + LONGEST }, undone);
+    else if (row.until !== null && (state === 'undone' || row.until > this.#now()))
+      this.#ledger.put({ ...row, state }, undone);
+    else this.#ledger.delete({ ...row, state }, undone);
     if (row.by !== 'settings') this.#ledger.setState(row.claim, state);
   }
 

@@ -5,6 +5,7 @@ import type { Claim, Desired, EntryChange, Kind } from './enforcement.ts';
 import { newRow, type Ledger } from './ledger.ts';
 import { lockPeriods, lockText } from './lock/periods.ts';
 import type { Checked } from './safeguards.ts';
+import type { Undone } from './trail.ts';
 
 /** What a declaration may do to the desired state. */
 export interface DeclaringHands {
@@ -68,13 +69,13 @@ export class Declaring {
    * A person took back the office lock of the settings: it is lifted for the period that lasts, or else for the next one,
    * and holds again after that.
    */
-  lifted({ kind, value, ended }: EntryChange): void {
+  lifted({ kind, value, ended }: EntryChange, undone: Undone): void {
     const now = this.#hands.now();
     const claim = ended.find(bySettings);
     const until = lockPeriods(claim?.text ?? '').find((period) => period.until > now)?.until;
     if (kind !== 'lock' || claim === undefined || until === undefined) return;
     const row = newRow(kind, value, { ...claim, id: LIFTED, by: 'hand', until, why: 'lifted by hand' });
-    this.#hands.ledger.put({ ...row, state: 'undone', detail: null });
+    this.#hands.ledger.put({ ...row, state: 'undone', detail: null }, undone);
   }
 
   #stillWanted(kind: Kind, entry: Declared): Declared[] {

@@ -46,9 +46,9 @@ export interface Enforcer {
    */
   rotate(account: string, until: Millis | null, why: string): Promise<RotateResult>;
   /** The secret of pjsip.conf is good again. @returns auth objects whose new secret was taken back */
-  unrotate(account: string): readonly string[];
+  unrotate(account: string, why?: string): readonly string[];
   /** Takes back by hand: a decision, all that is claimed of an entry, or everything that refuses. @returns what was taken back */
-  unblock(what: Unblock): readonly { readonly kind: Kind; readonly value: string }[];
+  unblock(what: Unblock, why?: string): readonly { readonly kind: Kind; readonly value: string }[];
   /** The settings' own: all entries of this kind that the settings want, in place of those of the last call. */
   declare(kind: Kind, entries: readonly Declared[], why: string): void;
   /** Everything that stands or should, and what stands there of others. */

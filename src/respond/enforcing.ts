@@ -26,6 +26,7 @@ import type { LoopHandlers, TargetLoop } from './reconcile.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
 import { allowedBy, check, readsAsDestination, type Checked } from './safeguards.ts';
 import { Spending } from './spending.ts';
+import { actorOf, goneEntry, refusedEntry, restoredEntry, type Undone } from './trail.ts';
 
 const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
   'block-address': 'address',
@@ -33,6 +34,8 @@ const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
   'block-international': 'international',
   'block-number': 'number',
 };
+/** What a person, or a rule, now says takes the place of what was said before. */
+const replacedBy = ({ by, why }: Claim): Undone => ({ actor: actorOf(by, why), why: 'a newer one takes its place' });
 const ACTION_OF = new Map(Object.entries(KIND_OF).map(([action, kind]) => [kind, action as Action]));
 
 /** The desired state, the loops that make it stand, and the ledger that keeps it: `createEnforcer` says how to use it. */
@@ -86,7 +89,7 @@ export class Enforcing implements Enforcer {
       stand: (auth, value, account, claim) => this.#standSecret(auth, { value, account }, claim),
       rows: (claim) => [...this.#ledger.rows()].filter((row) => row.kind === 'secret' && row.claim === claim),
       isDone: (auth) => this.isDone('secret', auth),
-      undo: (id) => void this.unblock({ id }),
+      undo: (id) => void this.#takeBack({ id }, { actor: 'ringfence', why: 'Asterisk does not use the new secret' }),
       tick: (now) => this.tick(now),
     });
     this.#declaring = new Declaring({
@@ -101,6 +104,8 @@ export class Enforcing implements Enforcer {
     const handlers: LoopHandlers = {
       proved: (entry, at) => this.#claims.proved(entry, at),
       refused: (entry, { code }) => this.#claims.refused(entry, code),
+      restored: (target, key) => this.#ledger.note(restoredEntry(target, key)),
+      gone: (target, key) => this.#ledger.note(goneEntry(target, key)),
     };
     this.#loops = makeLoops(options, handlers, this.#secrets, (account) => this.#site.accounts.aliasesOf(account));
     this.#claims.use(this.#loops);
@@ -235,7 +240,7 @@ export class Enforcing implements Enforcer {
     this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, started);
     // what a person says replaces what people said before, a shorter end too
     const older = this.#claims.desired.clear(kind, checked.value, (c) => c.by === 'hand' && c.id !== id);
-    if (older !== null) this.#claims.moved(older, 'undone', started);
+    if (older !== null) this.#claims.moved(older, 'undone', started, replacedBy(claim));
     return { ok: true, id, value: checked.value, until: checked.until };
   }
 
@@ -255,11 +260,13 @@ export class Enforcing implements Enforcer {
     for (const kind of readsAsDestination(checked.value) ? (['allow'] as const) : (['allow', 'exempt'] as const))
       this.#claims.stand(kind, checked.value, { ...claim, until: checked.until }, started);
     for (const { id: older } of before)
-      for (const change of this.#claims.desired.undo(older)) this.#claims.moved(change, 'undone', started);
+      for (const change of this.#claims.desired.undo(older))
+        this.#claims.moved(change, 'undone', started, replacedBy(claim));
     const lifted = (['account', 'international'] as const).flatMap(
       (kind) => this.#claims.desired.clear(kind, checked.value, ({ by }) => by === 'rule') ?? [],
     );
-    for (const change of lifted) this.#claims.moved(change, 'undone', started);
+    const undone: Undone = { actor: actorOf('hand', why), why };
+    for (const change of lifted) this.#claims.moved(change, 'undone', started, undone);
     const { value, until: end } = checked;
     return {
       ok: true,
@@ -282,16 +289,19 @@ export class Enforcing implements Enforcer {
     const claim: Claim = { id, until, since: now, by: 'hand', why };
     this.#decidedByHand('rotate-secret', account, claim);
     return this.#rotation.byHand(account, claim).then((result) => {
-      if (!result.ok) this.#ledger.setState(id, 'failed');
+      if (!result.ok) {
+        this.#ledger.setState(id, 'failed');
+        this.#ledger.note(refusedEntry('rotate-secret', account, id, result));
+      }
       return result;
     });
   }
 
-  unrotate(account: string): string[] {
+  unrotate(account: string, why = ''): string[] {
     const auths = [...this.#ledger.rows()]
       .filter((row) => secretOf(row)?.account === account)
       .map(({ value }) => value);
-    return [...new Set(auths)].filter((auth) => this.unblock({ kind: 'secret', value: auth }).length > 0);
+    return [...new Set(auths)].filter((auth) => this.unblock({ kind: 'secret', value: auth }, why).length > 0);
   }
 
   /** One claim alone holds a secret: what changes it again takes the place of what changed it before. */
@@ -302,10 +312,15 @@ export class Enforcing implements Enforcer {
     this.#ledger.put({ ...newRow('secret', auth, claim), detail });
     this.#claims.push({ ...change, moved: true }, started);
     const older = this.#claims.desired.clear('secret', auth, ({ id }) => id !== claim.id);
-    if (older !== null) this.#claims.moved(older, 'undone', started);
+    if (older !== null) this.#claims.moved(older, 'undone', started, replacedBy(claim));
   }
 
-  unblock(what: Unblock): { kind: Kind; value: string }[] {
+  unblock(what: Unblock, why = ''): { kind: Kind; value: string }[] {
+    const bySettings: Undone = { actor: 'settings', why: 'rules may act no more' };
+    return this.#takeBack(what, 'by' in what ? bySettings : { actor: actorOf('hand', why), why });
+  }
+
+  #takeBack(what: Unblock, undone: Undone): { kind: Kind; value: string }[] {
     const started = performance.now();
     const which = (claim: Claim): boolean => !('by' in what) || claim.by === what.by;
     let changes: EntryChange[];
@@ -325,8 +340,8 @@ export class Enforcing implements Enforcer {
     // what ended because the mode did may be put up again when the mode is back; what a person took back stays back
     const state = 'by' in what ? 'expired' : 'undone';
     for (const change of changes) {
-      this.#claims.moved(change, state, started);
-      this.#declaring.lifted(change);
+      this.#claims.moved(change, state, started, undone);
+      this.#declaring.lifted(change, undone);
     }
     if ('by' in what || 'all' in what) this.#acts.callOff();
     if ('all' in what) for (const loop of this.#loops) loop.sweep();
@@ -390,7 +405,7 @@ export class Enforcing implements Enforcer {
         if (checked.ok || checked.code === 'over' || checked.code === 'unknown-account') continue;
         this.#options.log.warn({ kind, value, code: checked.code }, `taken down: ${checked.reason}`);
         const change = this.#claims.desired.clear(kind, value, ({ id }) => id === claim.id);
-        if (change !== null) this.#claims.moved(change, 'undone', started);
+        if (change !== null) this.#claims.moved(change, 'undone', started, { actor: 'settings', why: checked.reason });
       }
   }
 

@@ -3,11 +3,12 @@ import { StoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Decision, DecisionState, Millis } from '../model.ts';
 import type { Claim } from './enforcement.ts';
-import type { Enforcement, Store } from '../store/index.ts';
+import { AuditQueue, type AuditEntry, type Enforcement, type Store } from '../store/index.ts';
 import { HOUR, MINUTE } from '../time.ts';
+import { decisionEntry, rowEntry, type Undone } from './trail.ts';
 
 /** The part of the store that enforcement needs. */
-export type EnforcementStore = Pick<Store, 'enforcement' | 'decisions' | 'transaction'>;
+export type EnforcementStore = Pick<Store, 'enforcement' | 'decisions' | 'audit' | 'transaction'>;
 
 /** The decision's own row may come this much later: it goes through the recorder's queue. */
 const DECISION_COMES: Millis = MINUTE;
@@ -18,7 +19,7 @@ const keyOf = ({ kind, value, claim }: Enforcement): string => JSON.stringify([k
 
 /**
  * What should stand, as it outlives a restart, behind a queue so that a push never waits for a disk: rows and the states of
- * decisions are written together right after, and again every tick while the store refuses.
+ * decisions are written together right after, with what the audit trail is told of them, and again every tick while the store refuses.
  */
 export class Ledger {
   readonly #store: EnforcementStore;
@@ -29,6 +30,7 @@ export class Ledger {
   readonly #unsaved = new Map<string, Enforcement | null>();
   readonly #states = new Map<string, { readonly state: DecisionState; readonly since: number }>();
   readonly #decisions = new Map<string, Decision>();
+  readonly #trail = new AuditQueue();
   #scheduled = false;
   #failing = false;
   #forgotAt = 0;
@@ -59,13 +61,17 @@ export class Ledger {
     return this.#rows.values();
   }
 
-  put(row: Enforcement): void {
+  /** `undone`: who took it back, where somebody did. */
+  put(row: Enforcement, undone: Undone = null): void {
+    this.#tell(row, undone);
     this.#rows.set(keyOf(row), row);
     this.#unsaved.set(keyOf(row), row);
     this.#schedule();
   }
 
-  delete(row: Enforcement): void {
+  /** A row of which nothing has to be remembered: `row` as it ended. */
+  delete(row: Enforcement, undone: Undone = null): void {
+    this.#tell(row, undone);
     this.#rows.delete(keyOf(row));
     this.#unsaved.set(keyOf(row), null);
     this.#schedule();
@@ -74,7 +80,18 @@ export class Ledger {
   /** A decision made by hand, which no recorder stores. */
   decided(decision: Decision): void {
     this.#decisions.set(decision.id, decision);
+    this.note(decisionEntry(decision, decision.incident === '' ? 'hand' : 'rule'));
+  }
+
+  /** Something else that the audit trail is to tell. */
+  note(entry: AuditEntry): void {
+    this.#trail.take(entry);
     this.#schedule();
+  }
+
+  #tell(row: Enforcement, undone: Undone): void {
+    const entry = rowEntry(this.#rows.get(keyOf(row)), row, undone);
+    if (entry !== null) this.#trail.take(entry);
   }
 
   setState(decision: string, state: DecisionState): void {
@@ -88,7 +105,7 @@ export class Ledger {
   }
 
   tick(now: Millis): void {
-    if (this.unsaved + this.#decisions.size > 0) this.flush();
+    if (this.unsaved + this.#decisions.size + this.#trail.size > 0) this.flush();
     if (now - this.#forgotAt < HOUR || this.#failing) return;
     this.#forgotAt = now;
     for (const [key, row] of this.#rows) {
@@ -105,7 +122,8 @@ export class Ledger {
     const rows = [...this.#unsaved];
     const states = [...this.#states];
     const decisions = [...this.#decisions.values()];
-    if (rows.length + states.length + decisions.length === 0) return true;
+    const trail = this.#trail.pending();
+    if (rows.length + states.length + decisions.length + trail.entries.length === 0) return true;
     const told: string[] = [];
     const stored = this.#guarded(() =>
       this.#store.transaction(() => {
@@ -116,9 +134,11 @@ export class Ledger {
           else this.#store.enforcement.put(row);
         }
         for (const [id, { state }] of states) if (this.#store.decisions.setState(id, state)) told.push(id);
+        this.#store.audit.append(trail.entries);
       }),
     );
     if (!stored) return false;
+    trail.written();
     for (const [key, row] of rows) if (this.#unsaved.get(key) === row) this.#unsaved.delete(key);
     for (const { id } of decisions) this.#decisions.delete(id);
     const tooLate = performance.now() - DECISION_COMES;

@@ -13,6 +13,10 @@ export interface LoopHandlers {
   proved(entry: string, at: Millis): void;
   /** It cannot: the target refuses it. */
   refused(entry: string, error: PeerError, at: Millis): void;
+  /** Somebody else changed this row of ours, and it is put back. */
+  restored(target: string, key: string): void;
+  /** A row that refused somebody was taken away, and is seen to be gone. */
+  gone(target: string, key: string): void;
 }
 
 /** All of it is read and compared this often, ... */
@@ -241,6 +245,7 @@ export class TargetLoop {
     }
     this.#dirty.delete(key);
     if (this.#dirty.size === 0) this.#refusal = null;
+    if (sent === null && standing === null && refuses(key)) this.#handlers.gone(this.target.name, key);
     if (dirty !== undefined && dirty.since !== null) this.#latencies.add(performance.now() - dirty.since);
     this.#tellProved(key);
   }
@@ -264,6 +269,7 @@ export class TargetLoop {
     const given = this.#contest.isContested(key);
     if (this.#contest.restore(key, this.#now())) {
       this.#restored++;
+      this.#handlers.restored(this.target.name, key);
       this.#mark(key, null);
       this.#log.warn({ target: this.target.name, key }, 'somebody else changed what ringfence keeps there: put back');
       return;

@@ -2,7 +2,7 @@ import type { Counters } from '../counters.ts';
 import { StoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Alert, Millis } from '../model.ts';
-import type { Cursor, FilePosition, Judged, Snapshot } from '../store/index.ts';
+import type { Because, Cursor, FilePosition, Judged, Snapshot } from '../store/index.ts';
 import { SECOND } from '../time.ts';
 import type { Change } from './incidents.ts';
 
@@ -30,6 +30,17 @@ export interface RecorderOptions {
  */
 const SNAPSHOT_EVERY = 15 * SECOND;
 const SNAPSHOT_SHARE = 20;
+
+/** Which evidence led to each decision. */
+function becauseOf(batch: readonly Change[]): ReadonlyMap<string, Because> {
+  const because = new Map<string, Because>();
+  for (const { evidence, decisions } of batch)
+    for (const { id } of decisions) {
+      const earlier = because.get(id)?.evidence ?? [];
+      because.set(id, { actor: `rule:${evidence.detector}`, evidence: [...earlier, evidence.id] });
+    }
+  return because;
+}
 
 /**
  * Takes what was judged to the store, behind a bounded queue, so that the packet path never waits for a disk. Evidence
@@ -125,6 +136,7 @@ export class Recorder {
       evidence: batch.map((c) => ({ incident: c.incident.id, evidence: c.evidence })),
       incidents: [...incidents.values()],
       decisions: batch.flatMap((c) => c.decisions),
+      because: becauseOf(batch),
       alerts: batch.flatMap((c) => c.alerts),
       merged,
     };

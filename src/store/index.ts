@@ -8,6 +8,7 @@ import { acknowledgementsTable, type AcknowledgementsTable } from './acknowledge
 import { alertsTable, type AlertsTable } from './alerts.ts';
 import { aliasesTable, type AliasesTable } from './aliases.ts';
 import { certificatesTable, type CertificatesTable } from './certificates.ts';
+import { auditTable, type AuditTable } from './audit.ts';
 import { Connection, storeError } from './connection.ts';
 import { decisionsTable, type DecisionsTable } from './decisions.ts';
 import { enrolmentsTable, type EnrolmentsTable } from './enrolments.ts';
@@ -21,6 +22,11 @@ import { purgeStep, type PurgeStep } from './purge.ts';
 import { checkFile, migrate } from './schema.ts';
 import { snapshotsTable, type Snapshot, type SnapshotsTable } from './snapshots.ts';
 
+export type { AuditCheckpoint, AuditTable } from './audit.ts';
+export type { AuditEntry, AuditHead, AuditProblem, AuditRecord, AuditRow, Json } from './audit-chain.ts';
+export { canonicalJson, ChainCheck, GENESIS, hashOf, headText, readHead, recordOf } from './audit-chain.ts';
+export { AuditQueue } from './audit-queue.ts';
+export { sealedBytes, sealIn, sealTrail, type AuditSeal, type AuditSigner } from './audit-seal.ts';
 export type { Acknowledgement } from './acknowledgements.ts';
 export {
   certificateState,
@@ -61,6 +67,7 @@ export interface Tables {
   readonly enforcement: EnforcementTable;
   readonly certificates: CertificatesTable;
   readonly enrolments: EnrolmentsTable;
+  readonly audit: AuditTable;
 }
 
 /** What one step of judging leads to. All of it is committed, or nothing. */
@@ -73,9 +80,19 @@ export interface Judged {
   readonly evidence?: readonly { readonly incident: string; readonly evidence: Evidence }[];
   readonly incidents?: readonly Incident[];
   readonly decisions?: readonly Decision[];
+  /** decision -> who made it and on which evidence, for the audit trail */
+  readonly because?: ReadonlyMap<string, Because>;
   readonly alerts?: readonly Alert[];
   /** incidents that turned out to be one story, in the order in which they were folded */
   readonly merged?: readonly { readonly younger: string; readonly elder: string }[];
+}
+
+/** Why a decision was made. */
+export interface Because {
+  /** `rule:<detector>` */
+  readonly actor: string;
+  /** ids of evidence */
+  readonly evidence: readonly string[];
 }
 
 /** What was new to the store: to tell people once though it is judged twice. */
@@ -106,6 +123,8 @@ export interface Store extends Tables {
   acknowledge(incident: string, by: { readonly who: string; readonly note: string }): boolean;
   /** One bounded step of the purge of what last changed before `before`; call it until it is done. */
   purgeStep(before: Millis): PurgeStep;
+  /** The whole purge of the audit trail, letting the event loop run. @returns how many records went */
+  purgeAudit(before: Millis, signal?: AbortSignal): Promise<number>;
   /** The whole purge, letting the event loop run between its steps. @returns how many incidents went */
   purge(before: Millis, signal?: AbortSignal): Promise<number>;
   /** Bytes of the file, and of the log beside it; zeros in memory. */
@@ -169,6 +188,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     enforcement: enforcementTable(connection),
     certificates: certificatesTable(connection),
     enrolments: enrolmentsTable(connection),
+    audit: auditTable(connection, clock),
   };
   const step = (before: Millis): PurgeStep => purgeStep(connection, tables, before);
   return {
@@ -183,6 +203,8 @@ function createStore(connection: Connection, clock: () => Millis): Store {
         if (incident === null) return false;
         const at = clock();
         tables.acknowledgements.add(id, { at, severity: incident.severity, who, note });
+        const details = { severity: incident.severity, note };
+        tables.audit.append([{ actor: `hand:${who}`, action: 'incident.acknowledged', target: id, details }]);
         return tables.incidents.setAcknowledged(id, at);
       }),
     purgeStep: step,
@@ -197,6 +219,16 @@ function createStore(connection: Connection, clock: () => Millis): Store {
       }
     },
     size: () => ({ file: bytesOf(connection.path), log: bytesOf(`${connection.path}-wal`) }),
+    purgeAudit: async (before, signal) => {
+      let gone = 0;
+      for (;;) {
+        signal?.throwIfAborted();
+        const { records, done } = tables.audit.purgeStep(before);
+        gone += records;
+        if (done) return gone;
+        await turn();
+      }
+    },
     check: () =>
       connection
         .prepare<{ integrity_check: string }>('PRAGMA integrity_check(20)')
@@ -226,7 +258,7 @@ function commitJudged(connection: Connection, tables: Tables, judged: Judged, no
     for (const snapshot of snapshots) tables.snapshots.save(cursor, snapshot, now);
     const committed: Committed = {
       evidence: evidence.filter((e) => tables.evidence.insert(e.incident, e.evidence)).map((e) => e.evidence.id),
-      decisions: decisions.filter((d) => tables.decisions.put(d)).map((d) => d.id),
+      decisions: decisions.filter((d) => decide(tables, d, judged.because?.get(d.id))).map((d) => d.id),
       alerts: alerts.filter((a) => tables.alerts.insert(a)).map((a) => a.id),
     };
     for (const incident of incidents) tables.incidents.put(incident);
@@ -238,6 +270,25 @@ function commitJudged(connection: Connection, tables: Tables, judged: Judged, no
     }
     return committed;
   }, durable);
+}
+
+/** Puts a decision, and tells the audit trail of one that is new or has changed. @returns true: it is new */
+function decide(tables: Tables, decision: Decision, because: Because | undefined): boolean {
+  const before = tables.decisions.get(decision.id);
+  const isNew = tables.decisions.put(decision);
+  const now = tables.decisions.get(decision.id) ?? decision;
+  if (before !== null && before.state === now.state && before.until === now.until) return isNew;
+  const { id, incident, action, target, state, until, why } = now;
+  tables.audit.append([
+    {
+      actor: because?.actor ?? 'rule',
+      action: before === null ? 'decision.made' : 'decision.changed',
+      target,
+      evidence: [id, incident, ...(because?.evidence ?? [])],
+      details: { action, state, until: until === null ? null : new Date(until).toISOString(), why },
+    },
+  ]);
+  return isNew;
 }
 
 function resolve(tables: Tables, id: string): Resolved {

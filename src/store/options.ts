@@ -3,7 +3,7 @@ import { parseDuration } from '../time.ts';
 
 const durationText = z.string().refine((text) => parseDuration(text).ok, { error: 'write it like 90d' });
 
-/** [audit]: what is kept for the audits. */
+/** [audit]: what is kept for the audits, and the trail of who or what decided what. */
 export const auditOptions = z.strictObject({
   passwords: z
     .boolean()
@@ -18,6 +18,12 @@ export const auditOptions = z.strictObject({
     .max(8)
     .default(6)
     .describe('audits try every number of up to so many digits as a password'),
+  trail_keep: durationText
+    .default('730d')
+    .describe('records of the audit trail older than this go; a checkpoint in it says so (docs/audit-trail.md)'),
+  seal_every: durationText
+    .default('1h')
+    .describe('how often the audit trail is signed, where it has grown and there is a key to sign with'),
 });
 
 /** [store]: ringfence's own database. */

@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts';
+import { AUDIT_SCHEMA } from './audit.ts';
 import type { Connection } from './connection.ts';
 
 /** "RFNC": tells our file from any other SQLite database (https://www.sqlite.org/pragma.html#pragma_application_id). */
@@ -87,6 +88,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX enrolments_account ON enrolments (account);
   `,
+  AUDIT_SCHEMA,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

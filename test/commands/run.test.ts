@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { appendFileSync, chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLI, Daemon, incidents, ringfence, row, until, writeSettings } from '../support/cli.ts';
+import { CLI, Daemon, incidents, jsonLines, ringfence, row, until, writeSettings } from '../support/cli.ts';
+import type { AuditRecord } from '../../src/store/index.ts';
 import { encodeHep } from '../../src/wire/hep.ts';
 import { FakeAmi } from '../support/fake-ami.ts';
 import { Station } from '../support/sip-builder.ts';
@@ -233,6 +235,18 @@ describe('ringfence run', function () {
           ['1001', 'critical'],
         ],
       );
+      const { stdout } = await ringfence(['audit', 'export', '--format', 'json', '--config', settings]);
+      const trail = jsonLines<AuditRecord>(stdout);
+      assert.deepEqual(
+        trail.map(({ action }) => action).filter((action) => action !== 'decision.made'),
+        ['settings.loaded', 'settings.loaded', 'run.ended'],
+      );
+      const digests = trail.flatMap(({ details }) => details['sha256'] ?? []);
+      assert.equal(digests[1], createHash('sha256').update(readFileSync(settings)).digest('hex'));
+      assert.notEqual(digests[0], digests[1]);
+      const decided = trail.find(({ action }) => action === 'decision.made');
+      assert.deepEqual([decided?.actor, decided?.details['state']], ['rule:out-of-hours-calls', 'observed']);
+      assert.equal((await ringfence(['audit', 'verify', '--config', settings])).status, 0);
     });
 
     it('leaves the old settings standing when the new ones are wrong, and says why', async () => {

@@ -459,6 +459,7 @@ describe('enforcement', () => {
     const store: EnforcementStore = {
       enforcement: real.enforcement,
       decisions: real.decisions,
+      audit: real.audit,
       transaction: (work) => {
         if (full) throw new StoreError('store-full', 'no room');
         return real.transaction(work);

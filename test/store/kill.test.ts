@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openStore } from '../../src/store/index.ts';
+import { problemsOf } from '../support/audit.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const LONG = process.env['RINGFENCE_LONG'] === '1';
@@ -44,6 +45,8 @@ describe('kill -9', () => {
       let evidence = 0;
       for (let i = 0; i < next; i++) evidence += 1 + (i % 7);
       assert.equal(store.evidence.count(), evidence, 'every record judged, none twice');
+      assert.equal(store.audit.head().seq, next, 'each decision is in the audit trail, once');
+      assert.deepEqual(problemsOf(store), []);
       for (const id of told.slice(-20)) {
         const found = store.resolve(`i${id}`);
         assert.equal(found.kind, 'incident', `i${id}`);
