@@ -1,0 +1,366 @@
+import type { Millis } from '../model.ts';
+import { parsed, refused, type Parsed, type Refused } from '../parsed.ts';
+
+/**
+ * ASN.1 in DER, and in BER as far as CMS is sent in it (ITU-T X.690): indefinite lengths and strings in pieces, which `openssl cms`
+ * writes. A node knows whether all of it is DER, so that what is signed can be held to that.
+ */
+
+/** Identifier octets (X.690 section 8.1.2) as they stand on the wire. */
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  utf8String: 0x0c,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+const CONSTRUCTED = 0x20;
+
+/** `[n]`, primitive or constructed. */
+export const contextTag = (n: number, constructed = true): number => 0x80 | (constructed ? CONSTRUCTED : 0) | n;
+
+/** Nothing that is read here nests deeper than twenty. */
+const MOST_DEPTH = 32;
+/** A certificate has about 100, a revocation list three for each certificate. */
+const MOST_NODES = 200_000;
+
+/** One value with its tag and length. Offsets are into `source`. */
+export interface DerNode {
+  readonly source: Buffer;
+  /** identifier octet */
+  readonly tag: number;
+  readonly start: number;
+  readonly contentStart: number;
+  readonly contentEnd: number;
+  readonly end: number;
+  /** is every length in it definite and as short as can be, and no string in pieces? */
+  readonly der: boolean;
+  /** empty for primitive values */
+  readonly children: readonly DerNode[];
+}
+
+/** Tag, length and content, a view. */
+export const wholeOf = (node: DerNode): Buffer => node.source.subarray(node.start, node.end);
+/** Content alone, a view. */
+export const contentOf = (node: DerNode): Buffer => node.source.subarray(node.contentStart, node.contentEnd);
+
+class Reader {
+  readonly #source: Buffer;
+  #nodes = 0;
+  fault: Refused | null = null;
+
+  constructor(source: Buffer) {
+    this.#source = source;
+  }
+
+  #stop(reason: string, offset: number): null {
+    this.fault ??= refused(reason, offset);
+    return null;
+  }
+
+  node(start: number, limit: number, depth: number): DerNode | null {
+    if (depth > MOST_DEPTH) return this.#stop('nested too deeply', start);
+    if (++this.#nodes > MOST_NODES) return this.#stop('too many values', start);
+    if (start + 2 > limit) return this.#stop('ends within a tag or length', start);
+    const tag = this.#source[start] ?? 0;
+    if ((tag & 0x1f) === 0x1f) return this.#stop('a tag above 30', start);
+    const first = this.#source[start + 1] ?? 0;
+    if (first === 0x80) return this.#indefinite(tag, start, limit, depth);
+    let contentStart = start + 2;
+    let length = first;
+    let der = true;
+    if (first > 0x80) {
+      const count = first & 0x7f;
+      if (count > 4 || contentStart + count > limit) return this.#stop('ends within a length, or is too long', start);
+      length = this.#source.readUIntBE(contentStart, count);
+      der = length >= 0x80 && length >= 2 ** (8 * (count - 1));
+      contentStart += count;
+    }
+    const end = contentStart + length;
+    if (end > limit) return this.#stop('a value is longer than what holds it', start);
+    const children: DerNode[] = [];
+    if ((tag & CONSTRUCTED) !== 0) {
+      for (let at = contentStart; at < end;) {
+        const child = this.node(at, end, depth + 1);
+        if (child === null) return null;
+        der &&= child.der;
+        children.push(child);
+        at = child.end;
+      }
+      if (tag === (TAG.octetString | CONSTRUCTED) || tag === (TAG.bitString | CONSTRUCTED)) der = false;
+    }
+    return { source: this.#source, tag, start, contentStart, contentEnd: end, end, der, children };
+  }
+
+  #indefinite(tag: number, start: number, limit: number, depth: number): DerNode | null {
+    if ((tag & CONSTRUCTED) === 0) return this.#stop('an indefinite length on a primitive value', start);
+    const children: DerNode[] = [];
+    let at = start + 2;
+    for (;;) {
+      if (at + 2 > limit) return this.#stop('no end of an indefinite length', start);
+      if (this.#source[at] === 0 && this.#source[at + 1] === 0) break;
+      const child = this.node(at, limit, depth + 1);
+      if (child === null) return null;
+      children.push(child);
+      at = child.end;
+    }
+    const source = this.#source;
+    return { source, tag, start, contentStart: start + 2, contentEnd: at, end: at + 2, der: false, children };
+  }
+}
+
+/** Reads one value in BER that takes up all of `bytes`. Bounded in depth and number; time linear in the length. */
+export function readBer(bytes: Uint8Array): Parsed<DerNode> {
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const reader = new Reader(source);
+  const node = reader.node(0, source.length, 0);
+  if (node === null) return reader.fault ?? refused('not ASN.1');
+  return node.end === source.length ? parsed(node) : refused('bytes after the end', node.end);
+}
+
+/** The same for what must be DER. */
+export function readDer(bytes: Uint8Array): Parsed<DerNode> {
+  const read = readBer(bytes);
+  return read.ok && !read.value.der ? refused('not DER: a length is indefinite or too long') : read;
+}
+
+/** The octets of a primitive string or of one in pieces (X.690 section 8.7.3); `tag` is the identifier octet of the primitive form. */
+export function octetsOf(node: DerNode, tag: number): Buffer | null {
+  if (node.tag === tag) return contentOf(node);
+  if (node.tag !== (tag | CONSTRUCTED)) return null;
+  const pieces: Buffer[] = [];
+  for (const child of node.children) {
+    const piece = octetsOf(child, TAG.octetString);
+    if (piece === null) return null;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/**
+ * Walks the fields of structures. The first thing that is not as it should be is kept and everything after it comes out empty, so a
+ * reader is written without an `if` after each field and asks once, at its end.
+ */
+export class Faults {
+  #first: Refused | null = null;
+
+  get first(): Refused | null {
+    return this.#first;
+  }
+
+  add(reason: string, at: number): void {
+    this.#first ??= refused(reason, at);
+  }
+
+  /** The fields of a constructed value; `what` is its name in a refusal. */
+  fields(node: DerNode, tag: number, what: string): Fields {
+    if (node.tag !== tag) this.add(`${what}: another type`, node.start);
+    return new Fields(node.tag === tag ? node.children : [], what, node.start, this);
+  }
+
+  /** What was read, or the first thing that was wrong. */
+  give<T>(value: T): Parsed<T> {
+    return this.#first ?? parsed(value);
+  }
+}
+
+const NOTHING: DerNode = {
+  source: Buffer.alloc(0),
+  tag: 0,
+  start: 0,
+  contentStart: 0,
+  contentEnd: 0,
+  end: 0,
+  der: true,
+  children: [],
+};
+
+export class Fields {
+  readonly #nodes: readonly DerNode[];
+  readonly #what: string;
+  readonly #start: number;
+  readonly #faults: Faults;
+  #at = 0;
+
+  constructor(nodes: readonly DerNode[], what: string, start: number, faults: Faults) {
+    this.#nodes = nodes;
+    this.#what = what;
+    this.#start = start;
+    this.#faults = faults;
+  }
+
+  /** The next field, whatever it is; null at the end. */
+  any(): DerNode | null {
+    const node = this.#nodes[this.#at];
+    if (node === undefined) return null;
+    this.#at++;
+    return node;
+  }
+
+  /** The next field, if it has one of these tags. */
+  optional(...tags: readonly number[]): DerNode | null {
+    const node = this.#nodes[this.#at];
+    return node !== undefined && tags.includes(node.tag) ? this.any() : null;
+  }
+
+  /** The next field, which must have one of these tags. */
+  take(...tags: readonly number[]): DerNode {
+    const node = this.optional(...tags);
+    if (node !== null) return node;
+    this.#faults.add(
+      `${this.#what}: a field is missing or of another type`,
+      this.#nodes[this.#at]?.start ?? this.#start,
+    );
+    return NOTHING;
+  }
+
+  /** Fields of the next field. */
+  open(tag: number, what = this.#what): Fields {
+    const node = this.take(tag);
+    return new Fields(node.children, what, node.start, this.#faults);
+  }
+
+  /** The one field within the next field, `[n] EXPLICIT`. */
+  explicit(n: number): DerNode | null {
+    const node = this.optional(contextTag(n));
+    if (node === null) return null;
+    const [inner] = node.children;
+    if (inner === undefined || node.children.length !== 1) {
+      this.#faults.add(`${this.#what}: [${n}] holds not one value`, node.start);
+      return NOTHING;
+    }
+    return inner;
+  }
+
+  /** All further fields. */
+  rest(): readonly DerNode[] {
+    const rest = this.#nodes.slice(this.#at);
+    this.#at = this.#nodes.length;
+    return rest;
+  }
+
+  /** Nothing more may follow. */
+  end(): void {
+    const node = this.#nodes[this.#at];
+    if (node !== undefined) this.#faults.add(`${this.#what}: a field too many`, node.start);
+  }
+
+  /** Content of an OBJECT IDENTIFIER in hex, as `oid` gives it. */
+  oid(): string {
+    return contentOf(this.take(TAG.oid)).toString('hex');
+  }
+
+  /** Content of an INTEGER of the shortest form (X.690 section 8.3.2). */
+  integer(): Buffer {
+    const node = this.take(TAG.integer);
+    const content = contentOf(node);
+    if (!isShortest(content))
+      this.#faults.add(`${this.#what}: an integer that is not of the shortest form`, node.start);
+    return content;
+  }
+
+  /** An INTEGER from 0 to 2^31-1. */
+  small(): number {
+    const content = this.integer();
+    if (content.length > 4 || (content[0] ?? 0) > 127) {
+      this.#faults.add(`${this.#what}: a number out of its range`, this.#start);
+      return 0;
+    }
+    return content.length === 0 ? 0 : content.readUIntBE(0, content.length);
+  }
+
+  /** A BIT STRING of whole octets, without the count of unused bits. */
+  bits(): Buffer {
+    const content = contentOf(this.take(TAG.bitString));
+    if (content[0] !== 0) this.#faults.add(`${this.#what}: a bit string that is not of whole octets`, this.#start);
+    return content.subarray(1);
+  }
+}
+
+const isShortest = (content: Buffer): boolean => {
+  const [first = 0, second = 0] = content;
+  if (content.length < 2) return content.length === 1;
+  return !((first === 0 && second < 128) || (first === 255 && second >= 128));
+};
+
+/** UTCTime or GeneralizedTime as RFC 5280 section 4.1.2.5 has them: with seconds, in UTC, without fractions; null for others. */
+export function timeOf(node: DerNode): Millis | null {
+  const text = contentOf(node).toString('latin1');
+  const form = node.tag === TAG.utcTime ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : GENERALIZED;
+  if (node.tag !== TAG.utcTime && node.tag !== TAG.generalizedTime) return null;
+  const found = form.exec(text);
+  if (found === null) return null;
+  const [short = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1).map(Number);
+  const year = node.tag === TAG.utcTime ? short + (short < 50 ? 2000 : 1900) : short;
+  const at = new Date(0);
+  at.setUTCFullYear(year, month - 1, day);
+  at.setUTCHours(hour, minute, second);
+  const same = at.getUTCMonth() === month - 1 && at.getUTCDate() === day && at.getUTCHours() === hour;
+  return same && at.getUTCMinutes() === minute && at.getUTCSeconds() === second ? at.getTime() : null;
+}
+const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+
+/** Content of an OBJECT IDENTIFIER in hex, from its dotted form: what nodes are compared with. */
+export function oid(dotted: string): string {
+  const [first = 0, second = 0, ...arcs] = dotted.split('.').map(Number);
+  const bytes: number[] = [];
+  for (const arc of [first * 40 + second, ...arcs]) {
+    const groups = [arc % 128];
+    for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) groups.unshift((rest % 128) | 128);
+    bytes.push(...groups);
+  }
+  return Buffer.from(bytes).toString('hex');
+}
+
+// Writing: each function gives one whole value.
+
+/** Tag, shortest length, content. */
+export function derValue(tag: number, ...content: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const part of content) length += part.length;
+  let size = 0;
+  if (length >= 0x80) for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) size++;
+  const out = Buffer.allocUnsafe(2 + size + length);
+  out[0] = tag;
+  if (size === 0) out[1] = length;
+  else {
+    out[1] = 0x80 | size;
+    out.writeUIntBE(length, 2, size);
+  }
+  let at = 2 + size;
+  for (const part of content) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+export const derSequence = (...parts: readonly Uint8Array[]): Buffer => derValue(TAG.sequence, ...parts);
+/** SET OF: its members in the order of their encodings (X.690 section 11.6). */
+export const derSetOf = (...parts: readonly Uint8Array[]): Buffer => derValue(TAG.set, ...inSetOrder(parts));
+export const inSetOrder = (parts: readonly Uint8Array[]): Uint8Array[] =>
+  [...parts].sort((a, b) => Buffer.compare(a, b));
+export const derOid = (hex: string): Buffer => derValue(TAG.oid, Buffer.from(hex, 'hex'));
+export const derOctets = (bytes: Uint8Array): Buffer => derValue(TAG.octetString, bytes);
+export const derNull = (): Buffer => derValue(TAG.null);
+/** From 0 to 255. */
+export const derSmall = (n: number): Buffer => derValue(TAG.integer, Buffer.from(n > 127 ? [0, n] : [n]));
+/** An INTEGER by its content, as `Fields.integer` gives it. */
+export const derInteger = (content: Uint8Array): Buffer => derValue(TAG.integer, content);
+export const derContext = (n: number, ...content: readonly Uint8Array[]): Buffer => derValue(contextTag(n), ...content);
+
+/** UTCTime before 2050, else GeneralizedTime (RFC 5280 section 4.1.2.5). */
+export function derTime(at: Millis): Buffer {
+  const digits = new Date(at).toISOString().replace(/\.\d+|[^\d]/g, '');
+  const year = Number(digits.slice(0, 4));
+  return year >= 1950 && year < 2050
+    ? derValue(TAG.utcTime, Buffer.from(`${digits.slice(2)}Z`))
+    : derValue(TAG.generalizedTime, Buffer.from(`${digits}Z`));
+}
