@@ -271,6 +271,12 @@ function buildProgram(): Command {
     .option('--yes', 'do not ask', false)
     .action(action(() => import('./commands/uninstall.ts')));
 
+  const notify = program.command('notify').description('who is told, and how');
+  notify
+    .command('test [channel]')
+    .description('tells through each channel of [notify], or one, that this is a test, and says what became of it')
+    .action(action(() => import('./commands/notify-test.ts')));
+
   const config = program.command('config').description('settings');
   config
     .command('check [file]')

@@ -9,6 +9,7 @@ import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem 
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
 import { logOptions } from './respond/attacks/options.ts';
 import { lockOptions, unknownGroups } from './respond/lock/options.ts';
+import { notifyOptions, problemsInNotify } from './respond/notify/options.ts';
 import { respondOptions, unknownNames, type UnknownName } from './respond/options.ts';
 import { siteSettings } from './site/options.ts';
 import { auditOptions, storeOptions } from './store/options.ts';
@@ -41,13 +42,14 @@ export const settingsSchema = z.strictObject({
     .prefault({})
     .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
   audit: auditOptions.prefault({}).describe('what is kept for the audits, and the trail of who or what decided what'),
+  notify: notifyOptions.prefault({}).describe('who is told of what, and how (docs/notify.md)'),
   log: logOptions.prefault({}).describe('lines for programs that read logs'),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['notify', 'gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
+export const LATER = ['gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
 
 /** Settings as they stand, and where they came from. */
 export interface Config {
@@ -193,6 +195,24 @@ export function machineSite(): { timezone: string; country: string } {
   return { timezone, country: machineCountry(timezone) };
 }
 
+/** Sections of which there may be several: one of them may be written as [notify.webhook], several as [[notify.webhook]]. */
+const SEVERAL = ['webhook', 'routes'] as const;
+
+function withLists(tree: unknown): unknown {
+  const notify = isTable(tree) ? tree['notify'] : undefined;
+  if (!isTable(tree) || !isTable(notify)) return tree;
+  const lists = SEVERAL.filter((name) => isTable(notify[name])).map((name) => [name, [notify[name]]]);
+  return { ...tree, notify: { ...notify, ...Object.fromEntries(lists) } };
+}
+
+/** Something in [notify] that does not fit together; of a wrong name the nearest that there is. */
+function notifyProblem({ path, message, name, known }: ReturnType<typeof problemsInNotify>[number]): ConfigProblem {
+  if (name === '') return { path, message };
+  const near = nearest(name, known);
+  const there = known.length === 0 ? 'there is none' : `there are: ${known.join(', ')}`;
+  return { path, message, help: near === null ? there : `did you mean ${near}?` };
+}
+
 /** A name in [respond] that nothing has, with the nearest that there is. */
 function unknownProblem({ path, name, what, known }: UnknownName): ConfigProblem {
   const near = nearest(name, known);
@@ -205,7 +225,7 @@ function unknownProblem({ path, name, what, known }: UnknownName): ConfigProblem
  * @throws ConfigError with every problem found
  */
 export function checkSettings(tree: unknown, file: string): Settings {
-  const checked = settingsSchema.safeParse(tree);
+  const checked = settingsSchema.safeParse(withLists(tree));
   if (!checked.success) throw new ConfigError(file, problemsOf(checked.error));
   const { respond, lock } = checked.data;
   const groups = Object.keys(checked.data.groups);
@@ -213,7 +233,9 @@ export function checkSettings(tree: unknown, file: string): Settings {
     ...unknownNames(respond, { detectors: Object.keys(detectorParameters), groups }),
     ...unknownGroups(lock, groups),
   ];
-  if (unknown.length > 0) throw new ConfigError(file, unknown.map(unknownProblem));
+  const notify = problemsInNotify(checked.data.notify, { detectors: Object.keys(detectorParameters), groups });
+  const problems = [...unknown.map(unknownProblem), ...notify.map(notifyProblem)];
+  if (problems.length > 0) throw new ConfigError(file, problems);
   return checked.data;
 }
 

@@ -40,7 +40,7 @@ describe('settings', () => {
         warnings.some((w) => w.includes(name)),
         `${name} in ${warnings.join('; ')}`,
       );
-    assert.deepEqual(Object.keys(later).sort(), ['notify', 'store']);
+    assert.deepEqual(Object.keys(later).sort(), ['store']);
   });
 
   for (const name of LATER.filter((path) => !path.includes('.')))

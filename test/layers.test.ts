@@ -57,6 +57,13 @@ const PURE_FILES = [
   'lock/periods',
   'safeguards',
   'latencies',
+  'notify/options',
+  'notify/routing',
+  'notify/story',
+  'notify/channel',
+  'notify/webhook-shapes',
+  'notify/syslog-frame',
+  'notify/phone-script',
 ].map((name) => `respond/${name}.ts`);
 /** Loading a package only when it is needed (24 MB of holidays) is no input of a site's. */
 const LAZY: Readonly<Record<string, string>> = { 'site/holidays.ts': 'node:module' };
@@ -73,8 +80,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   collect: ['zod'],
   pbx: ['asterisk-manager', 'zod'],
   store: ['better-sqlite3', 'zod'],
-  respond: ['zod'],
   console: ['prom-client', 'zod'],
+  respond: ['zod', 'nodemailer'],
   commands: ['smol-toml', 'zod'],
 };
 const PACKAGES_OF_FILE: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,4 @@
-import type { Decision } from '../model.ts';
-import type { Store } from '../store/index.ts';
+import { readStory } from '../respond/notify/story.ts';
 import { iso } from '../time.ts';
 import { explain, explanationOf, type IncidentStory, type TextOptions } from '../words/index.ts';
 import { incidentId, storeOf } from './open-store.ts';
@@ -26,18 +25,11 @@ export function storyAsJson(story: IncidentStory, { words, zone }: Pick<TextOpti
       until: until === null ? null : iso(until),
     })),
     acknowledgements: story.acknowledgements.map(({ at, ...rest }) => ({ ...rest, at: iso(at) })),
+    deliveries: (story.deliveries ?? []).map(({ channel, kind, state, at, doneAt, attempts, error }) => ({
+      ...{ channel, kind, state, at: iso(at), doneAt: doneAt === null ? null : iso(doneAt), attempts, detail: error },
+    })),
     explanation: explanationOf(story, words, zone),
   };
-}
-
-/** Why decisions failed, as far as it is still known: a code by the decision's id. */
-function failuresOf(store: Store, decisions: readonly Decision[]): Map<string, string> {
-  const failed = decisions.filter(({ state }) => state === 'failed');
-  const codes = failed.map(({ id }): [string, string] => [
-    id,
-    store.enforcement.of(id).find((row) => row.code !== '')?.code ?? '',
-  ]);
-  return new Map(codes.filter(([, code]) => code !== ''));
 }
 
 /** `ringfence alerts show ID`: one incident explained. */
@@ -46,17 +38,11 @@ export default function show(args: readonly string[], options: GlobalOptions, ou
   const store = storeOf(config, { create: false });
   try {
     const id = incidentId(store, args[0] ?? '');
-    const incident = store.incidents.get(id);
-    if (incident === null) throw new Error(`the incident ${id} went while it was read`);
-    const decisions = store.decisions.of(id);
+    const read = readStory(store, id, rulesOf(config.settings.detect));
+    if (read === null) throw new Error(`the incident ${id} went while it was read`);
     const story: IncidentStory = {
-      incident,
-      evidence: store.evidence.of(id),
-      decisions,
-      failures: failuresOf(store, decisions),
-      acknowledgements: store.acknowledgements.of(id),
-      aliases: store.aliases.of(id),
-      rules: rulesOf(config.settings.detect),
+      ...read,
+      deliveries: store.deliveries.of(id).filter(({ state }) => state !== 'dropped'),
     };
     const text = textOptions(siteOf(config), output);
     if (output.json) output.object(storyAsJson(story, text));

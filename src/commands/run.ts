@@ -19,6 +19,7 @@ import { RunHealth } from './run-health.ts';
 import { tellSystemd } from './systemd.ts';
 import { RunAudit } from './run-audit.ts';
 import { startRunControl } from './run-control.ts';
+import { RunNotify } from './run-notify.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { alertPrinter } from './verdict.ts';
@@ -96,6 +97,7 @@ class Daemon {
   readonly #acting: RunActing;
   readonly #health: RunHealth;
   readonly #audit: RunAudit;
+  readonly #notify: RunNotify;
   readonly #timers: NodeJS.Timeout[] = [];
   #hep: Awaited<ReturnType<typeof startHep>> = null;
   #cdr: ReturnType<typeof startCdr> = null;
@@ -122,11 +124,16 @@ class Daemon {
       ami: () => this.#ami,
       ready: () => this.#ready,
     });
+    const print = alertPrinter(output, textOptions(site, output));
     this.#recorder = new Recorder({
       cursor: 'run',
       store: this.#health.watched(store),
       snapshots: () => this.#target.pipeline.snapshot(),
-      told: alertPrinter(output, textOptions(site, output)),
+      told: (alert) => {
+        print(alert);
+        this.#notify.told(alert);
+      },
+      deliveries: (alert) => this.#notify.plan(alert),
       counters,
       log,
     });
@@ -137,6 +144,7 @@ class Daemon {
       target: () => this.#target,
       session: () => this.#ami?.session ?? null,
     });
+    this.#notify = new RunNotify({ config, site, store, counters, log, enforcer: () => this.#acting.enforcer });
   }
 
   #pipeline({ settings }: Config, site: Site): Pipeline {
@@ -145,6 +153,7 @@ class Daemon {
       this.#acting.changed(change);
       this.#recorder.take(change);
       this.#health.changed(change);
+      this.#notify.changed(change);
     };
     const watch = (event: Event): void => {
       // a quiet night writes no snapshots
@@ -196,11 +205,17 @@ class Daemon {
       this.#target.pipeline.correlator.tick(Date.now());
       this.#health.ticked();
     });
-    this.#every(SECOND, () => this.#recorder.tick(Date.now()));
     this.#every(SECOND, () => this.#audit.tick(Date.now()));
+    this.#every(SECOND, () => {
+      this.#recorder.tick(Date.now());
+      this.#notify.tick(Date.now());
+    });
     this.#every(MINUTE, () => {
       const acting = this.#acting.summary();
-      this.#log.info({ counts: this.#counters.all(), held: this.#target.pipeline.sizes(), acting }, 'still watching');
+      this.#log.info(
+        { counts: this.#counters.all(), held: this.#target.pipeline.sizes(), acting, notify: this.#notify.health() },
+        'still watching',
+      );
     });
     this.#every(6 * HOUR, () => void this.#purge());
     for (const { transport, address, port } of this.#hep?.addresses() ?? [])
@@ -222,6 +237,7 @@ class Daemon {
       hep: this.#hep?.addresses() ?? [],
       hepAt: this.#hep?.health().lastPacketAt ?? null,
       waiting: this.#recorder.waiting,
+      notify: this.#notify.health(),
     };
   }
 
@@ -266,6 +282,7 @@ class Daemon {
       const pipeline = this.#pipeline(config, site);
       pipeline.restore(new Map(this.#target.pipeline.snapshot().map((part) => [part.name, part])));
       site.accounts.learn(this.#target.endpoints);
+      this.#notify.useConfig(config, site);
       this.#acting.useConfig(config, site);
       this.#target.site = site;
       this.#target.pipeline = pipeline;
@@ -299,6 +316,7 @@ class Daemon {
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
     const stored = [this.#recorder.close(), await this.#acting.close(), this.#closeAudit()].every(Boolean);
+    await Promise.race([this.#notify.close(), sleep(SECOND, undefined, { ref: false })]);
     if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
     this.#log.info({ counts: this.#counters.all() }, 'ended');
     return stored;

@@ -2,7 +2,7 @@ import { detectors } from '../detect/index.ts';
 import type { Severity } from '../model.ts';
 import type { Site } from '../site/index.ts';
 import { Zone } from '../time.ts';
-import { en, plain, type Painter, type RuleText, type TextOptions } from '../words/index.ts';
+import { plain, wordsOf, type Painter, type RuleText, type TextOptions } from '../words/index.ts';
 import type { Output } from './output.ts';
 import { helpOf } from './schema-help.ts';
 
@@ -39,12 +39,13 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'respond',
   'tune',
   'audit',
+  'notify',
 ]);
 
 /** How text is written here: the site's language and zone, colour and width of the terminal. */
 export function textOptions(site: Site, output: Output): TextOptions & { commands: ReadonlySet<string> } {
   return {
-    words: en,
+    words: wordsOf(site.language),
     zone: new Zone(site.timezone),
     paint: output.color ? ansi : plain,
     columns: process.stdout.isTTY ? Math.min(140, Math.max(60, process.stdout.columns)) : 100,

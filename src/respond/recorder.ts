@@ -2,7 +2,7 @@ import type { Counters } from '../counters.ts';
 import { StoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Alert, Millis } from '../model.ts';
-import type { Because, Cursor, FilePosition, Judged, Snapshot } from '../store/index.ts';
+import type { Because, Cursor, FilePosition, Judged, NewDelivery, Snapshot } from '../store/index.ts';
 import { SECOND } from '../time.ts';
 import type { Change } from './incidents.ts';
 
@@ -18,6 +18,8 @@ export interface RecorderOptions {
   readonly snapshots: () => readonly (Snapshot & { readonly revision?: number })[];
   /** an alert that is new, told once it is stored (or at once when the store cannot take it) */
   readonly told: (alert: Alert) => void;
+  /** who is to be told of a new alert: stored with it, so that nobody is forgotten */
+  readonly deliveries?: (alert: Alert) => readonly NewDelivery[];
   readonly counters: Counters;
   readonly log: Log;
   /** changes that wait for the store at the most */
@@ -138,6 +140,7 @@ export class Recorder {
       decisions: batch.flatMap((c) => c.decisions),
       because: becauseOf(batch),
       alerts: batch.flatMap((c) => c.alerts),
+      deliveries: batch.flatMap((c) => c.alerts.flatMap((alert) => this.#options.deliveries?.(alert) ?? [])),
       merged,
     };
     let fresh: ReadonlySet<string>;

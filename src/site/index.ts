@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors.ts';
+import type { Millis } from '../model.ts';
 import { Zone } from '../time.ts';
 import { createAccounts } from './accounts.ts';
 import { OpeningHours, type HoursSpec } from './calendar.ts';
@@ -8,7 +9,7 @@ import { createNetworks } from './networks.ts';
 import { COUNTRIES } from './numbering-plan.ts';
 import { Numbers } from './numbers.ts';
 import { patternProblem, type SiteOptions } from './options.ts';
-import type { Site } from './site.ts';
+import type { Hours, Site } from './site.ts';
 import { estimatedRate } from './price-estimates.ts';
 import { parseRiskList, type RiskList } from './risk-list.ts';
 import { parseTariff, type Tariff } from './tariff.ts';
@@ -16,6 +17,15 @@ import type { Parsed } from '../parsed.ts';
 
 export { siteDefaults, siteSettings, type SiteInput, type SiteOptions } from './options.ts';
 export type { Accounts, DialledNumber, Hours, Networks, NumberKind, PriceRate, Site } from './site.ts';
+
+/** Hours of a week by themselves, without holidays and closures, from texts like those of [hours] open that are checked. */
+export function weeklyHours(timezone: string, texts: readonly string[]): { at(at: Millis): Hours } {
+  const windows = texts.flatMap((text) => {
+    const read = parseWeekly(text);
+    return read.ok ? read.value : [];
+  });
+  return new OpeningHours(new Zone(timezone), { always: false, windows, holidays: null, closures: [], openings: [] });
+}
 
 /** A site, or everything that is wrong with its settings. */
 export type SiteResult =
@@ -115,7 +125,7 @@ function checkTogether(options: SiteOptions, problems: Problems): void {
  */
 export function createSite(options: SiteOptions, tariffText?: string, riskText?: string): SiteResult {
   const problems = new Problems();
-  const { name, timezone, country, currency } = options.site;
+  const { name, timezone, country, currency, language } = options.site;
   if (!Zone.isValid(timezone)) problems.add('site.timezone', `no such time zone: ${timezone}`, 'like Europe/Berlin');
   if (!COUNTRIES.includes(country)) problems.add('site.country', `no such country: ${country}`, 'like DE, GB or US');
   const wrongPattern = patternProblem(options.dialing.internal);
@@ -147,6 +157,7 @@ export function createSite(options: SiteOptions, tariffText?: string, riskText?:
       timezone,
       country,
       currency,
+      language,
       hours: (at, account) => calendar.of(account).at(at),
       number: (dialled) => numbers.number(dialled),
       networks: createNetworks(options.network),

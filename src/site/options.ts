@@ -79,6 +79,10 @@ export const siteOptions = z.strictObject({
     .regex(/^[A-Z]{3}$/, { error: 'not a currency code; write it like EUR' })
     .default('EUR')
     .describe('ISO 4217 code of the currency of the tariff'),
+  language: z
+    .enum(['en', 'de'])
+    .default('en')
+    .describe('language of alerts and of what commands say about incidents: en or de'),
 });
 
 export const dialingOptions = z.strictObject({

@@ -7,6 +7,8 @@ export interface Site {
   /** ISO 3166-1 alpha-2 */
   readonly country: string;
   readonly currency: string;
+  /** of alerts and of what commands say about incidents */
+  readonly language: 'en' | 'de';
   /** Is the office (or this account, by its own hours) open at this instant? */
   hours(at: Millis, account: string | null): Hours;
   /** What a dialled number is to this site. Cached; never throws. */

@@ -12,6 +12,7 @@ import { auditTable, type AuditTable } from './audit.ts';
 import { Connection, storeError } from './connection.ts';
 import { decisionsTable, type DecisionsTable } from './decisions.ts';
 import { enrolmentsTable, type EnrolmentsTable } from './enrolments.ts';
+import { deliveriesTable, type DeliveriesTable, type NewDelivery } from './deliveries.ts';
 import { enforcementTable, type EnforcementTable } from './enforcement.ts';
 import { evidenceTable, type EvidenceTable } from './evidence.ts';
 import { prepareFile } from './file.ts';
@@ -37,6 +38,7 @@ export {
   type IssuedCertificate,
   type RevocationReason,
 } from './certificates.ts';
+export type { DeliveriesTable, Delivery, DeliveryState, NewDelivery } from './deliveries.ts';
 export type { Enforcement, EnforcementTable } from './enforcement.ts';
 export type { Enrolment, EnrolmentsTable } from './enrolments.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
@@ -68,6 +70,7 @@ export interface Tables {
   readonly certificates: CertificatesTable;
   readonly enrolments: EnrolmentsTable;
   readonly audit: AuditTable;
+  readonly deliveries: DeliveriesTable;
 }
 
 /** What one step of judging leads to. All of it is committed, or nothing. */
@@ -83,6 +86,8 @@ export interface Judged {
   /** decision -> who made it and on which evidence, for the audit trail */
   readonly because?: ReadonlyMap<string, Because>;
   readonly alerts?: readonly Alert[];
+  /** who is to be told of these alerts; taken with those alerts that are new */
+  readonly deliveries?: readonly NewDelivery[];
   /** incidents that turned out to be one story, in the order in which they were folded */
   readonly merged?: readonly { readonly younger: string; readonly elder: string }[];
 }
@@ -189,6 +194,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     certificates: certificatesTable(connection),
     enrolments: enrolmentsTable(connection),
     audit: auditTable(connection, clock),
+    deliveries: deliveriesTable(connection),
   };
   const step = (before: Millis): PurgeStep => purgeStep(connection, tables, before);
   return {
@@ -250,6 +256,7 @@ function commitJudged(connection: Connection, tables: Tables, judged: Judged, no
     incidents = [],
     decisions = [],
     alerts = [],
+    deliveries = [],
     merged = [],
   } = judged;
   const durable = evidence.length + incidents.length + decisions.length + alerts.length + merged.length > 0;
@@ -261,9 +268,17 @@ function commitJudged(connection: Connection, tables: Tables, judged: Judged, no
       decisions: decisions.filter((d) => decide(tables, d, judged.because?.get(d.id))).map((d) => d.id),
       alerts: alerts.filter((a) => tables.alerts.insert(a)).map((a) => a.id),
     };
+    const fresh = new Set(committed.alerts);
+    for (const delivery of deliveries) if (fresh.has(delivery.alert)) tables.deliveries.insert(delivery);
     for (const incident of incidents) tables.incidents.put(incident);
     for (const { younger, elder } of merged) {
-      for (const table of [tables.evidence, tables.decisions, tables.alerts, tables.acknowledgements])
+      for (const table of [
+        tables.evidence,
+        tables.decisions,
+        tables.alerts,
+        tables.acknowledgements,
+        tables.deliveries,
+      ])
         table.move(younger, elder);
       tables.aliases.fold(younger, elder);
       tables.incidents.delete(younger);

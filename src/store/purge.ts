@@ -23,7 +23,14 @@ export function purgeStep(connection: Connection, tables: Tables, before: Millis
     let incidents = 0;
     const outdated = tables.incidents.outdated(before, BATCH / 4);
     for (const id of outdated) {
-      for (const table of [tables.evidence, tables.alerts, tables.decisions, tables.acknowledgements, tables.aliases]) {
+      for (const table of [
+        tables.evidence,
+        tables.alerts,
+        tables.decisions,
+        tables.acknowledgements,
+        tables.deliveries,
+        tables.aliases,
+      ]) {
         room -= table.forget(id, room);
         if (room <= 0) return { incidents, done: false };
       }
@@ -31,6 +38,7 @@ export function purgeStep(connection: Connection, tables: Tables, before: Millis
       incidents++;
       if (--room <= 0) return { incidents, done: false };
     }
-    return { incidents, done: outdated.length < BATCH / 4 };
+    const alarms = tables.deliveries.forgetAlarms(before, room);
+    return { incidents, done: outdated.length < BATCH / 4 && alarms < room };
   }, false);
 }

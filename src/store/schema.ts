@@ -89,6 +89,15 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX enrolments_account ON enrolments (account);
   `,
   AUDIT_SCHEMA,
+  `
+  CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY, channel TEXT NOT NULL, kind TEXT NOT NULL, alert TEXT NOT NULL, incident TEXT NOT NULL,
+    severity INTEGER NOT NULL, at INTEGER NOT NULL, held INTEGER NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL,
+    attempts INTEGER NOT NULL, next_at INTEGER NOT NULL, done_at INTEGER, error TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX deliveries_waiting ON deliveries (channel, next_at) WHERE state = 'waiting';
+  CREATE INDEX deliveries_incident ON deliveries (incident, at);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,14 +1,9 @@
 import type { Evidence, Incident } from '../model.ts';
 import type { Broken } from './broken.ts';
+import { advise, nameOf } from './common.ts';
 import { ownLines, raisedLines, ruleLines, type Lines } from './settings-lines.ts';
-import { shellWord, visible } from './visible.ts';
+import { visible } from './visible.ts';
 import type { Advice } from './words.ts';
-
-/** A command about a value; without the command where the value might mean something else to a shell. */
-const advise = (text: string, command: string, value: string, rest = ''): Advice => {
-  const word = shellWord(value);
-  return word === null ? { text } : { text, command: `${command} ${word}${rest}` };
-};
 
 const blockInternational = (account: string): Advice =>
   advise(
@@ -236,10 +231,6 @@ const SETTING: Readonly<Record<string, string>> = {
   'gateway-impersonation': "If the address is the carrier's, add it to this trunk under [network] trunks",
   teardown: "If it is a proxy of yours or the carrier's, name it under [network] pbx or trunks",
 };
-
-/** The account as it is written, not as it is shown; '' where none is known. */
-const nameOf = ({ subject, accounts }: Incident): string =>
-  subject.type === 'account' ? subject.value : accounts.length === 1 ? (accounts[0] ?? '') : '';
 
 const withLines = (text: string, settings: Lines): Advice => (settings === null ? { text } : { text, settings });
 

@@ -1,5 +1,5 @@
 import { severityRank, type Action, type Decision, type Evidence, type Incident, type Severity } from '../model.ts';
-import { HOUR, MINUTE } from '../time.ts';
+import { costOf, inState, meaningsOf } from './common.ts';
 
 /** What each detector's word usually means, for somebody who has never heard of SIP. */
 const MEANS: Readonly<Record<string, string>> = {
@@ -67,49 +67,31 @@ function deeds(decisions: readonly Decision[]): string {
 
 function response(decisions: readonly Decision[]): string {
   if (decisions.length === 0) return 'ringfence has done nothing about it.';
-  const by = (...states: Decision['state'][]): Decision[] => decisions.filter(({ state }) => states.includes(state));
-  const done = by('done');
-  const failed = by('failed').length;
+  const done = inState(decisions, 'done');
+  const failed = inState(decisions, 'failed').length;
   const could = failed === 0 ? '' : ' Some of what it tried could not be done: see below.';
   if (done.length > 0) return `ringfence has ${deeds(done)}.${could}`;
-  if (by('pending').length > 0) return `ringfence is at work on it.${could}`;
+  if (inState(decisions, 'pending').length > 0) return `ringfence is at work on it.${could}`;
   if (failed > 0) return 'ringfence tried to stop it and could not: somebody has to do it by hand, see below.';
-  if (by('observed').length > 0)
-    return `ringfence only watches here and has done nothing; it would have ${deeds(by('observed'))}.`;
+  if (inState(decisions, 'observed').length > 0)
+    return `ringfence only watches here and has done nothing; it would have ${deeds(inState(decisions, 'observed'))}.`;
   return 'What ringfence had done has ended or was taken back.';
 }
-
-/** Two digits are as exact as such a reckoning is. */
-const rough = (amount: number): number => {
-  const size = 10 ** Math.max(0, Math.floor(Math.log10(amount)) - 1);
-  return Math.round(amount / size) * size;
-};
 
 function cost(
   incident: Incident,
   evidence: readonly Evidence[],
   money: (amount: number, currency: string) => string,
 ): string {
+  const found = costOf(incident, evidence);
   const { loss } = incident;
-  const called = evidence.some(({ callKeys, calls }) => callKeys.length + calls.length > 0);
-  if (loss === null || loss.amount === 0) {
-    const told = evidence.map(({ facts }) => facts['connected']).filter((n) => typeof n === 'number');
-    if (told.length > 0 && told.every((n) => n === 0))
-      return 'No call was taken at the other end: it has cost nothing yet.';
-    return called ? 'What the calls cost is not known.' : 'No call is known to have been placed.';
-  }
-  const began = Math.min(
-    incident.openedAt,
-    ...evidence.map(({ facts }) => Date.parse(String(facts['firstCall']))).filter((at) => at > 0),
-  );
-  const lasted = incident.updatedAt - began;
-  const pace = lasted >= 5 * MINUTE && lasted <= 12 * HOUR ? rough((loss.amount * HOUR) / lasted) : 0;
-  const on = pace >= 1 ? `; going on like that it would cost about ${money(pace, loss.currency)} an hour` : '';
+  if (found.kind === 'untaken') return 'No call was taken at the other end: it has cost nothing yet.';
+  if (found.kind === 'unknown') return 'What the calls cost is not known.';
+  if (found.kind !== 'known' || loss === null) return 'No call is known to have been placed.';
+  const on =
+    found.hourly > 0 ? `; going on like that it would cost about ${money(found.hourly, loss.currency)} an hour` : '';
   return `It has cost ${loss.estimated ? 'about ' : ''}${money(loss.amount, loss.currency)} so far${on}.`;
 }
-
-/** Sentences about what it means; a long attack is told of by many detectors. */
-const MEANINGS = 3;
 
 /** The whole story in a few sentences: what it means, what it costs, what was done, how soon somebody must look. */
 export function inShort(
@@ -118,18 +100,12 @@ export function inShort(
   decisions: readonly Decision[],
   money: (amount: number, currency: string) => string,
 ): string[] {
-  const grave = evidence.filter(({ severity }) => severityRank(severity) >= severityRank('high'));
-  const means = [...new Set([incident.detector, ...grave.map(({ detector }) => detector)])].flatMap((detector) => {
-    const worst = incident.detector === detector && incident.severity === 'critical';
-    const found = grave.some((e) => e.detector === detector && e.severity === 'critical') || worst;
-    return (found ? MEANS_CRITICAL[detector] : undefined) ?? MEANS[detector] ?? [];
-  });
   const many =
     incident.accounts.length > 1 && severityRank(incident.severity) >= severityRank('medium')
       ? [`${incident.accounts.length} accounts are involved.`]
       : [];
   return [
-    ...means.slice(0, MEANINGS),
+    ...meaningsOf(incident, evidence, MEANS, MEANS_CRITICAL),
     ...many,
     cost(incident, evidence, money),
     response(decisions),

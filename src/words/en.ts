@@ -1,25 +1,20 @@
-import type { Action, Decision, DecisionState, Fact, Incident, Millis, Subject } from '../model.ts';
+import type { Action, Decision, DecisionState, Fact, Millis, Subject } from '../model.ts';
 import type { DialledNumber, NumberKind } from '../site/site.ts';
 import { formatDuration, type WallTime, type Zone } from '../time.ts';
 import * as advice from './en-advice.ts';
 import { inShort } from './en-short.ts';
 import { failure } from './en-failure.ts';
+import { message } from './en-message.ts';
 import { response } from './en-response.ts';
+import { accountOf, hms, ISO, offset, spaced, two } from './common.ts';
 import { shellWord, visible } from './visible.ts';
+import type { TellingOf } from './show.ts';
 import type { Words } from './words.ts';
 
 const DAYS = ['', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 const MONTHS = ['', 'Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-const two = (n: number): string => String(n).padStart(2, '0');
 const date = (w: WallTime): string => `${two(w.day)} ${MONTHS[w.month] ?? ''} ${w.year}`;
-const hms = (w: WallTime): string => `${two(w.hour)}:${two(w.minute)}:${two(w.second)}`;
-
-function offset(at: Millis, zone: Zone): string {
-  const minutes = Math.round(zone.offsetAt(at) / 60_000);
-  const size = Math.abs(minutes);
-  return `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
-}
 
 function time(at: Millis, zone: Zone): string {
   const wall = zone.wall(at);
@@ -108,14 +103,24 @@ function decision(d: Decision, zone: Zone): string {
   return `ringfence ${STATES[d.state](to, past)}${stands ? until : ''}`;
 }
 
-const RAISED: Readonly<Record<string, string>> = {
+function told({ channel, state, doneAt, nextAt, attempts, error }: TellingOf, zone: Zone): string {
+  const name = visible(channel, 40);
+  const said = error === '' ? '' : ` (${visible(error, 200)})`;
+  if (state === 'told') return `${name}: told ${doneAt === null ? '' : time(doneAt, zone)}${said}`;
+  if (state === 'waiting')
+    return attempts === 0
+      ? `${name}: to be told ${time(nextAt, zone)}`
+      : `${name}: NOT TOLD YET after ${attempts} ${attempts === 1 ? 'try' : 'tries'}, next ${time(nextAt, zone)}${said}`;
+  return `${name}: ${state === 'dropped' ? 'not told' : 'GIVEN UP, nobody was told'}${said}`;
+}
+
+/** What made an incident graver, by rule (respond/raising.ts). */
+export const RAISED: Readonly<Record<string, string>> = {
   'calls-after-hijack': 'and the account has placed calls since its registration was taken over',
   'weak-signals': 'and other odd things of different kinds were seen of it within a day',
   'many-callers': 'and at least four other accounts called the same block of numbers within an hour',
   breach: 'and the address had been guessing passwords before it got in',
 };
-
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 
 const FACT_NAMES: Readonly<Record<string, string>> = {
   closedSince: 'closed since',
@@ -137,12 +142,6 @@ const FACT_NAMES: Readonly<Record<string, string>> = {
   furtherAccount: 'one account more',
 };
 
-const spaced = (name: string): string =>
-  visible(
-    name.replace(/([a-z\d])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`),
-    60,
-  );
-
 const more = (count: number): string => `and ${count} more`;
 
 function factText(value: Fact, zone: Zone): string {
@@ -154,13 +153,6 @@ function factText(value: Fact, zone: Zone): string {
   if (value.length > shown.length) shown.push(more(value.length - shown.length));
   return shown.length === 0 ? 'none' : shown.join(', ');
 }
-
-const accountOf = (incident: Incident): string =>
-  incident.subject.type === 'account'
-    ? visible(incident.subject.value, 64)
-    : incident.accounts.length === 1
-      ? visible(incident.accounts[0] ?? '', 64)
-      : '';
 
 /** Plain English. */
 export const en: Words = {
@@ -189,6 +181,7 @@ export const en: Words = {
     severity: 'SEVERITY',
     what: 'WHAT',
     noAlerts: 'No alerts.',
+    told: 'Who was told',
     nothingDone: 'Nothing was decided.',
     onlyObserved: 'ringfence observes here and did nothing. In enforce mode it would do what says "would".',
     nothingToUndo: 'There is nothing to undo.',
@@ -198,6 +191,9 @@ export const en: Words = {
   },
   severity: (severity) => severity,
   subject,
+  summary: ({ summary }) => visible(summary),
+  headline: ({ summary }) => visible(summary),
+  reason: (why) => visible(why),
   raised: (summary, rules) => [visible(summary), ...rules.flatMap((rule) => RAISED[rule] ?? [])].join(', '),
   number,
   money,
@@ -215,6 +211,7 @@ export const en: Words = {
   },
   fact: (name, value, zone) => [FACT_NAMES[name] ?? spaced(name), factText(value, zone)],
   decision,
+  told,
   failure,
   undo: (d) => {
     if (d.state !== 'done') return null;
@@ -249,6 +246,7 @@ export const en: Words = {
   alike: (count) => `and the same for ${count} more`,
   more,
   response,
+  message,
   acknowledgedBy: (who, at, note, zone) =>
     `${visible(who, 64)}, ${time(at, zone)}${note === '' ? '' : `: ${visible(note, 200)}`}`,
   tally: (counts) => {

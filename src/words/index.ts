@@ -1,4 +1,17 @@
+export { de } from './de.ts';
 export { en } from './en.ts';
+export { LANGUAGES, wordsOf, type Language } from './languages.ts';
+export { messageHtml } from './mail-html.ts';
+export {
+  chatText,
+  digestOf,
+  messageOf,
+  messageText,
+  notice,
+  subjectLine,
+  type Message,
+  type MessageOptions,
+} from './message.ts';
 export { fit, plain, width, wrap, type Painter } from './layout.ts';
 export { alertLine, incidentTable, SHORT_ID, type TextOptions } from './list.ts';
 export { responseTable, responseTest, type JudgedRow, type RuleRow, type VerdictRow } from './response.ts';
@@ -7,4 +20,4 @@ export { explain, type IncidentStory, type ShowOptions } from './show.ts';
 export { explanationOf } from './explanation.ts';
 export { timelineOf } from './timeline.ts';
 export { shellWord, visible } from './visible.ts';
-export type { Advice, ResponseBounds, Words } from './words.ts';
+export type { Advice, ResponseBounds, Seen, Words } from './words.ts';

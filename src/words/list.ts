@@ -36,7 +36,7 @@ export function incidentTable(incidents: readonly Incident[], options: TextOptio
   for (const i of incidents) {
     const seen = i.acknowledgedAt === null ? '' : '✓ ';
     const cost = i.loss === null ? '' : ` (${words.loss(i.loss)})`;
-    const all = wrap(`${seen}${visible(i.summary, 400)}${cost}`, room);
+    const all = wrap(`${seen}${visible(words.headline(i, []), 400)}${cost}`, room);
     const [first = '', ...rest] =
       all.length <= LINES ? all : [...all.slice(0, LINES - 1), fit(all.slice(LINES - 1).join(' '), room)];
     const severity = paint.severity(i.severity, fit(words.severity(i.severity), 8));
@@ -56,5 +56,5 @@ export function alertLine(alert: Alert, options: TextOptions): string {
   const at = Date.parse(alert.at);
   const cost = alert.loss === undefined ? '' : ` (${words.loss(alert.loss)})`;
   const id = paint.dim(`[${shortId(alert.incident)}]`);
-  return `${words.minute(at, zone).slice(0, 11)} ${words.clock(at, zone)}  ${severity}  ${visible(alert.summary)}${cost} ${id}`;
+  return `${words.minute(at, zone).slice(0, 11)} ${words.clock(at, zone)}  ${severity}  ${words.summary(alert)}${cost} ${id}`;
 }

@@ -16,8 +16,23 @@ export interface IncidentStory {
   readonly acknowledgements: readonly { readonly who: string; readonly at: Millis; readonly note: string }[];
   /** ids of incidents that were merged into it */
   readonly aliases: readonly string[];
+  /** who was told, and who is still to be. Absent: not asked */
+  readonly deliveries?: readonly TellingOf[];
   /** by detector */
   readonly rules: ReadonlyMap<string, RuleText>;
+}
+
+/** Somebody was told of the incident, or is to be. */
+export interface TellingOf {
+  readonly channel: string;
+  readonly kind: 'alert' | 'update' | 'alarm';
+  readonly state: 'waiting' | 'told' | 'given-up' | 'dropped';
+  readonly at: Millis;
+  readonly doneAt: Millis | null;
+  readonly nextAt: Millis;
+  readonly attempts: number;
+  /** what the other side said, or why it failed */
+  readonly error: string;
 }
 
 export interface ShowOptions extends TextOptions {
@@ -38,7 +53,7 @@ export function explain(story: IncidentStory, options: ShowOptions): string {
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', paint.bold(title), ...lines];
   const severity = paint.severity(incident.severity, words.severity(incident.severity).toUpperCase());
-  const summary = wrap(visible(incident.summary), widthOf(options) - 10);
+  const summary = wrap(words.headline(incident, story.evidence), widthOf(options) - 10);
   return [
     `${severity}  ${summary.map((line) => paint.bold(line)).join(`\n${' '.repeat(10)}`)}`,
     ...section(
@@ -50,6 +65,7 @@ export function explain(story: IncidentStory, options: ShowOptions): string {
     ...section(headings.seen, timeline(story, options)),
     ...section(headings.rules, rules(broken, options)),
     ...section(headings.done, decisions(story, options)),
+    ...section(headings.told, told(story.deliveries ?? [], options)),
     ...section(headings.undo, undo(story.decisions, options)),
     ...section(headings.now, steps(words.now(incident, story.evidence), options)),
     ...section(headings.legitimate, steps(words.legitimate(incident, story.evidence, broken), options)),
@@ -135,7 +151,7 @@ function entryLines(entry: Entry, withFacts: ReadonlySet<Evidence>, options: Sho
     case 'seen': {
       const { evidence: e } = entry;
       const severity = words.severity(e.severity).padEnd(8);
-      const [first = '', ...rest] = wrap(visible(e.summary), widthOf(options) - MARGIN);
+      const [first = '', ...rest] = wrap(words.summary(e), widthOf(options) - MARGIN);
       const told = withFacts.has(e) ? Object.entries(e.facts) : [];
       const facts = told.map(([name, value]) => words.fact(name, value, zone).join(': '));
       return [
@@ -188,10 +204,18 @@ function decisions({ decisions: all, failures }: IncidentStory, options: ShowOpt
     const code = d.state === 'failed' ? failures?.get(d.id) : undefined;
     const why = code === undefined ? '' : `: ${words.failure(code)}`;
     lines.push(...indented(`${words.decision(d, zone)}${why}`, 4, options, '  '));
-    lines.push(...indented(visible(d.why), 4, options).map((line) => paint.dim(line)));
+    lines.push(...indented(words.reason(d.why), 4, options).map((line) => paint.dim(line)));
   }
   if (all.length > DECISIONS_SHOWN) lines.push(`  ${words.more(all.length - DECISIONS_SHOWN)}`);
   return lines;
+}
+
+function told(all: readonly TellingOf[], options: ShowOptions): string[] {
+  const { words, zone } = options;
+  const lines = all
+    .slice(-DECISIONS_SHOWN)
+    .flatMap((delivery) => indented(words.told(delivery, zone), 4, options, '  '));
+  return all.length > DECISIONS_SHOWN ? [`  ${words.more(all.length - DECISIONS_SHOWN)}`, ...lines] : lines;
 }
 
 function undo(all: readonly Decision[], options: ShowOptions): string[] {

@@ -2,6 +2,7 @@ import type { Action, Decision, Evidence, Fact, Incident, Loss, Millis, Severity
 import type { DialledNumber } from '../site/site.ts';
 import type { Zone } from '../time.ts';
 import type { Broken } from './broken.ts';
+import type { TellingOf } from './show.ts';
 
 /** A piece of advice; `command` is one line to copy, whose first word after `ringfence` names the command. */
 export interface Advice {
@@ -55,6 +56,29 @@ export interface ResponseWords {
   readonly nothing: string;
 }
 
+/** What a detector's sentence is made of: of evidence, or of an alert line. */
+export type Seen = Pick<Evidence, 'detector' | 'severity' | 'subject' | 'summary' | 'facts' | 'sources'>;
+
+/** What messages that leave the house say beside the story (message.ts). Texts that come in are visible already. */
+export interface MessageWords {
+  readonly labels: Readonly<Record<'site' | 'who' | 'since' | 'last' | 'cost' | 'from' | 'incident', string>>;
+  /** how to read on, before a command */
+  readonly more: string;
+  /** why somebody gets this, at its end */
+  readonly footer: string;
+  /** a mail that goes on with a story: how much was seen by now */
+  goesOn(pieces: number): string;
+  /** heading of several incidents in one message */
+  digest(count: number): string;
+  /** `2 more than fit` of them */
+  left(count: number): string;
+  test(channel: string): string;
+  readonly testBody: string;
+  /** a channel that cannot deliver, told by another one */
+  stuck(channel: string, waiting: number, since: string, error: string): string;
+  readonly stuckBody: string;
+}
+
 /**
  * One language. Whatever these return is safe to show: hostile parts are spelled out (visible.ts). A language is one
  * file that satisfies this; people are told what happened first and numbers after.
@@ -88,6 +112,7 @@ export interface Words {
       | 'what'
       | 'noAlerts'
       | 'nothingDone'
+      | 'told'
       | 'onlyObserved'
       | 'nothingToUndo'
       | 'nobody'
@@ -100,6 +125,12 @@ export interface Words {
   subject(subject: Subject): string;
   /** A summary with what made the incident graver than its gravest evidence (rule names of respond/raising.ts). */
   raised(summary: string, rules: readonly string[]): string;
+  /** What was seen, in one sentence without a full stop; where this language has none of its own the detector's, which is English. */
+  summary(seen: Seen): string;
+  /** What an incident is, in one sentence, with what made it graver; better with its evidence than without. */
+  headline(incident: Incident, evidence: readonly Evidence[]): string;
+  /** why something was decided */
+  reason(why: string): string;
   /** `+371 20000001 (Latvia, mobile)`, `extension 1004`, `112 (emergency)` */
   number(number: DialledNumber): string;
   money(amount: number, currency: string): string;
@@ -117,6 +148,8 @@ export interface Words {
   fact(name: string, value: Fact, zone: Zone): readonly [string, string];
   /** one sentence of what a decision did, does or would do */
   decision(decision: Decision, zone: Zone): string;
+  /** one line of who was told, or is to be, and by what */
+  told(delivery: TellingOf, zone: Zone): string;
   /** why a decision failed, by its code */
   failure(code: string): string;
   /** how to take it back; null: there is nothing to take back */
@@ -140,4 +173,5 @@ export interface Words {
   /** of a summary of a run: `3 incidents: 1 critical, 2 high` */
   tally(counts: Readonly<Record<Severity, number>>): string;
   readonly response: ResponseWords;
+  readonly message: MessageWords;
 }

@@ -1,0 +1,101 @@
+import type { Config } from '../config.ts';
+import type { Counters } from '../counters.ts';
+import type { Log } from '../log.ts';
+import type { Alert } from '../model.ts';
+import type { Enforcer } from '../respond/enforcer.ts';
+import type { Change } from '../respond/incidents.ts';
+import { Notifier, type ChannelHealth } from '../respond/notify/notifier.ts';
+import { millis } from '../respond/notify/options.ts';
+import { Routing } from '../respond/notify/routing.ts';
+import type { Site } from '../site/index.ts';
+import type { NewDelivery, Store } from '../store/index.ts';
+import { openChannels } from './notify-channels.ts';
+
+export interface RunNotifyOptions {
+  readonly config: Config;
+  readonly site: Site;
+  readonly store: Store;
+  readonly enforcer: () => Enforcer;
+  readonly counters: Counters;
+  readonly log: Log;
+}
+
+/** The daemon's way to people: channels and routes by the settings, other ones after a reload. */
+export class RunNotify {
+  readonly #options: RunNotifyOptions;
+  #routing: Routing;
+  #notifier: Notifier;
+
+  /** @throws RingfenceError when a file that the settings name cannot be used */
+  constructor(options: RunNotifyOptions) {
+    this.#options = options;
+    this.#routing = new Routing(options.config.settings.notify, options.site);
+    this.#notifier = this.#open(options.config, this.#routing);
+  }
+
+  #open(config: Config, routing: Routing): Notifier {
+    const { store, log, counters } = this.#options;
+    const { stuck, give_up } = config.settings.notify;
+    return new Notifier({
+      ...{ store, routing, log, counters },
+      channels: openChannels(config, { acknowledge: this.#acknowledge, lift: this.#lift }),
+      stuck: millis(stuck),
+      giveUp: millis(give_up),
+      now: Date.now(),
+    });
+  }
+
+  readonly #acknowledge = (incident: string, who: string): void => {
+    const { store, log } = this.#options;
+    if (store.acknowledge(incident, { who, note: 'by telephone' }))
+      log.info({ incident, who }, 'acknowledged by telephone');
+  };
+
+  /** What refuses calls because of the incident is taken back, as by hand: no rule puts it up again. */
+  readonly #lift = (incident: string, who: string): number => {
+    const { store, log, enforcer } = this.#options;
+    const lifted = store.decisions
+      .of(incident)
+      .filter(({ action }) => action.startsWith('block-'))
+      .flatMap(({ id }) => enforcer().unblock({ id }));
+    log.warn({ incident, who, lifted: lifted.length }, 'lifted by telephone');
+    return lifted.length;
+  };
+
+  /** Who is to be told of an alert: stored with it by the recorder. */
+  plan(alert: Alert): NewDelivery[] {
+    return this.#routing.plan(alert, Date.now());
+  }
+
+  told(alert: Alert): void {
+    this.#notifier.told(alert, Date.now());
+  }
+
+  changed(change: Change): void {
+    this.#notifier.changed(change, Date.now());
+  }
+
+  tick(now: number): void {
+    this.#notifier.tick(now);
+  }
+
+  health(): ChannelHealth[] {
+    return this.#notifier.health();
+  }
+
+  /**
+   * Other settings. What the old channels are at is broken off, and told by the new ones.
+   * @throws RingfenceError when a file that they name cannot be used: nothing has changed then
+   */
+  useConfig(config: Config, site: Site): void {
+    const routing = new Routing(config.settings.notify, site);
+    const notifier = this.#open(config, routing);
+    void this.#notifier.close();
+    this.#routing = routing;
+    this.#notifier = notifier;
+  }
+
+  close(): Promise<void> {
+    return this.#notifier.close();
+  }
+}
