@@ -5,6 +5,7 @@ import { settingsAsToml } from '../src/commands/config-print.ts';
 import { LATER, loadConfig, machineSite, nearest, readSecret, settingsSchema } from '../src/config.ts';
 import { ConfigError, RingfenceError, type ErrorCode } from '../src/errors.ts';
 import { SAMPLE } from './support/sample-settings.ts';
+import { channelNames } from '../src/respond/notify/options.ts';
 import { temporaryFolder } from './support/temporary.ts';
 
 const thrownBy = (work: () => unknown): unknown => {
@@ -35,7 +36,9 @@ describe('settings', () => {
     assert.equal(settings.accounts['2001']?.hours, 'always');
     assert.equal(settings.detect['out-of-hours-calls'].window, 12 * 3_600_000);
     assert.deepEqual(settings.network.trunks, [{ name: 'carrier', addresses: ['198.51.100.0/28'] }]);
-    for (const name of ['[notify]', 'anonymise in [store]'])
+    assert.deepEqual(settings.notify.mail?.to, ['admin@example.net']);
+    assert.deepEqual(channelNames(settings.notify), ['mail', 'webhook', 'syslog']);
+    for (const name of ['anonymise in [store]'])
       assert.ok(
         warnings.some((w) => w.includes(name)),
         `${name} in ${warnings.join('; ')}`,
@@ -103,6 +106,33 @@ host = "127.0.0.1"
       '[detect.scan]\nwindow = "soon"',
       /^detect\.scan\.window: "soon" is not a duration/,
     ],
+    [
+      'a mail address that would be two',
+      '[notify.mail]\nto = ["a@b.example, c@d.example"]',
+      /^notify\.mail\.to\.0: not a mail/,
+    ],
+    [
+      'a route to a channel that there is not',
+      '[notify.syslog]\n[notify.routes]\nto = ["syslg"]',
+      /^notify\.routes\.0\.to\.0: no channel "syslg" \(did you mean syslog\?\)/,
+    ],
+    [
+      'two webhooks of one name',
+      '[[notify.webhook]]\nurl = "http://a/"\n[[notify.webhook]]\nurl = "http://b/"',
+      /^notify\.webhook\.1\.name: a second webhook/,
+    ],
+    ['a webhook to nowhere', '[notify.webhook]\nshape = "slack"', /^notify\.webhook\.0\.url: must be given/],
+    [
+      'a URL that is no web address',
+      '[notify.webhook]\nurl = "file:///etc/passwd"',
+      /^notify\.webhook\.0\.url: not a URL/,
+    ],
+    [
+      'a telephone with more than a name',
+      '[notify.phone]\nring = ["PJSIP/1001&PJSIP/1002"]',
+      /^notify\.phone\.ring\.0: write it like PJSIP/,
+    ],
+    ['quiet hours that are none', '[notify]\nquiet = ["at night"]', /^notify\.quiet\.0: "at night" is no opening time/],
     ['a key of a prototype', '[site]\nconstructor = 1', /^site\.constructor: unknown setting/],
   ];
   for (const [what, text, message] of WRONG)

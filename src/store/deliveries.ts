@@ -43,7 +43,8 @@ export interface DeliveriesTable {
   waiting(): { readonly channel: string; readonly count: number; readonly oldest: Millis; readonly error: string }[];
   /** Was anything of this incident told there, or is it to be? */
   has(incident: string, channel: string): boolean;
-  settle(id: string, state: Exclude<DeliveryState, 'waiting'>, now: Millis, why?: string): void;
+  /** @returns false: there is no such delivery that waits */
+  settle(id: string, state: Exclude<DeliveryState, 'waiting'>, now: Millis, why?: string): boolean;
   /** It failed: tried again at `nextAt`. */
   failed(id: string, error: string, nextAt: Millis): void;
   /** What waits for channels that are not among these is dropped. @returns how many */
@@ -154,7 +155,7 @@ export function deliveriesTable(connection: Connection): DeliveriesTable {
     waiting: () =>
       waiting.all().map(({ channel, n, oldest, error }) => ({ channel, count: n, oldest, error: error ?? '' })),
     has: (incident, channel) => has.get(incident, channel) !== undefined,
-    settle: (id, state, now, why = '') => void settle.run(state, whole(now), why.slice(0, ERROR), id),
+    settle: (id, state, now, why = '') => settle.run(state, whole(now), why.slice(0, ERROR), id) > 0,
     failed: (id, error, nextAt) => void failed.run(error.slice(0, ERROR), whole(nextAt), id),
     dropOthers: (channels, now, why) => dropOthers.run(whole(now), why, JSON.stringify(channels)),
     move: (younger, elder) => void move.run(elder, younger),

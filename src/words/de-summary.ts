@@ -59,14 +59,13 @@ function whither(facts: Facts): string {
   return numbers.length === 0 ? '' : ` (${listed(numbers)})`;
 }
 
-const connected = (facts: Facts): string => {
+/** Whether calls were taken; `calls`: how many there were. */
+function connected(facts: Facts, calls = facts['calls']): string {
   const value = facts['connected'];
-  return typeof value !== 'number'
-    ? ''
-    : value === 0
-      ? ', keiner davon kam zustande'
-      : `, ${value} davon kamen zustande`;
-};
+  if (typeof value !== 'number') return '';
+  if (calls === 1) return value === 0 ? ', nicht angenommen' : '';
+  return value === 0 ? ', keiner davon angenommen' : `, ${value} davon angenommen`;
+}
 
 const talk = (facts: Facts): string => {
   const seconds = facts['talkSeconds'];
@@ -148,7 +147,11 @@ const spend: Sentence = ({ subject }, f) => {
   const budget = num(f, 'budget');
   const level =
     spent >= budget ? `das Budget von ${amount(budget)} ist aufgebraucht` : `das Budget ist ${amount(budget)}`;
-  return `${whose} hat ${WHEN[String(f['period'])] ?? ''} etwa ${amount(spent)} vertelefoniert${whither(f)}; ${level}`;
+  const mine =
+    scope !== 'account' && subject.type === 'account' && typeof f['ofThis'] === 'number'
+      ? `, davon ${accountName(subject.value)} etwa ${amount(f['ofThis'])}`
+      : '';
+  return `${whose} hat ${WHEN[String(f['period'])] ?? ''} etwa ${amount(spent)} vertelefoniert${whither(f)}${mine}; ${level}`;
 };
 
 const traffic: Sentence = ({ subject }, f) => {
@@ -174,19 +177,30 @@ const teardown: Sentence = ({ subject, sources }, f) => {
 const exposure: Sentence = ({ subject, sources }, f) => {
   const over = text(f, 'transport').toUpperCase();
   if (typeof f['calls'] === 'number')
-    return `${Who(subject)} schickte bei ${counted(f['calls'], 'verschlüsselten Anruf', 'verschlüsselten Anrufen')} den Schlüssel offen über ${over} mit: Wer unterwegs mitliest, kann zuhören`;
+    return `${Who(subject)} schickte bei ${counted(f['calls'], 'verschlüsseltem Anruf', 'verschlüsselten Anrufen')} den Schlüssel offen über ${over} mit: Wer unterwegs mitliest, kann zuhören`;
   if (typeof f['callsWithOneKey'] === 'number')
     return `${Who(subject)} hat für ${counted(f['callsWithOneKey'], 'Anruf', 'Anrufe')} denselben SRTP-Schlüssel benutzt: Wer zwei davon aufzeichnet, kann beide mithören`;
   return `Das Telefon von ${subjectText(subject)} meldete sich über ${over} von ${visible(sources[0] ?? '', 64)} an, obwohl es vorher TLS benutzt hat`;
 };
 
-const replayed: Sentence = ({ subject, sources }, f) => {
-  if (typeof f['callsWithOneKey'] === 'number') return exposure({ subject, sources } as Seen, f);
+/** By the detector's rule: what was used again. */
+const REUSED: Readonly<Record<string, string>> = {
+  'the same Call-ID, CSeq and From tag': 'eine alte Anfrage',
+  'the same nonce and count from two addresses': 'Anmeldedaten',
+  'one request from two addresses': 'eine Anfrage',
+  'one SRTP key in two calls from two addresses': 'den SRTP-Schlüssel eines Anrufs',
+  'one o= line in two calls from two addresses': 'die Medienbeschreibung eines Anrufs',
+};
+
+const replayed: Sentence = (seen, f) => {
+  if (typeof f['callsWithOneKey'] === 'number') return exposure(seen, f);
+  const { subject, sources } = seen;
   const source = visible(sources[0] ?? subject.value, 64);
   const first = text(f, 'firstAddress');
+  const whose = subject.type === 'address' && subject.value === source ? '' : ` von ${subjectText(subject)}`;
   const times = f['times'];
-  const often = typeof times === 'number' && times > 1 ? ` (${times}-mal)` : '';
-  return `${source} hat Nachrichten oder Anmeldedaten${first === '' ? '' : ` von ${first}`} noch einmal verwendet${often}`;
+  const often = typeof times === 'number' && times > 1 ? `, ${times}-mal` : '';
+  return `${source} hat ${REUSED[String(f['rule'])] ?? 'Nachrichten'}${whose} noch einmal verwendet${first === '' ? '' : ` (zuerst von ${first})`}${often}`;
 };
 
 const spoofed: Sentence = ({ sources, subject }, f) => {
@@ -195,7 +209,7 @@ const spoofed: Sentence = ({ sources, subject }, f) => {
   if (items(f, 'ports').length > 0)
     return `${n} kamen mit der eigenen Adresse der Anlage (${source}) als Absender an, von Ports, die nicht ihre sind`;
   const claims = items(f, 'claims');
-  return `${n} von ${source} geben einen falschen Absender vor${claims.length === 0 ? '' : ` (${listed(claims)})`}${f['accepted'] === true ? ', und die Anlage nahm sie an' : ''}`;
+  return `${n} von ${source} mit falschem Absender${claims.length === 0 ? '' : ` (${listed(claims)})`}${f['accepted'] === true ? ', von der Anlage angenommen' : ''}`;
 };
 
 const wangiri: Sentence = (_seen, f) => {
@@ -227,11 +241,11 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
     const tool = text(f, 'tool') === '' ? '' : ` mit ${text(f, 'tool')}`;
     if (typeof f['probed'] !== 'number')
       return `${counted(num(f, 'requests'), 'Anfrage', 'Anfragen')}${tool} von ${source}`;
-    const learnt = num(f, 'answered') === 0 ? 'ohne etwas zu erfahren' : `${num(f, 'answered')} davon antworteten`;
+    const learnt = num(f, 'answered') === 0 ? 'ohne etwas zu erfahren' : `${num(f, 'answered')} antworteten`;
     return `${source} fragte${tool} ${counted(f['probed'], 'Konto oder Nummer', 'Konten oder Nummern')} ab, ${learnt}`;
   },
   'call-burst': ({ subject }, f) =>
-    `${Who(subject)}: so viele Anrufe auf einmal, wie nur ein Programm wählt, ${calls(num(f, 'inAll'))} insgesamt${whither(f)}${connected(f)}`,
+    `${Who(subject)}: so viele Anrufe auf einmal, wie nur ein Programm wählt, ${calls(num(f, 'inAll'))} insgesamt${whither(f)}${connected(f, num(f, 'inAll'))}`,
   'repeated-destination': (seen, f) =>
     typeof f['calls'] === 'number'
       ? placed('immer wieder dieselben teuren Nummern')(seen, f)

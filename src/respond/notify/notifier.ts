@@ -74,7 +74,7 @@ export class Notifier {
   readonly #stop = new AbortController();
   /** deliveries that the store does not have: it could not be written when they came */
   readonly #unstored = new Map<string, { readonly delivery: Delivery; readonly alert: Alert }>();
-  /** told, and the store could not be told so; in a store that works these are settled */
+  /** told, and the store does not know it: it could not be written, or has yet to take the alert */
   readonly #toldUnsaved = new Map<string, Millis>();
   readonly #updates = new BoundedMap<string>(UPDATES);
   #now: Millis;
@@ -156,11 +156,16 @@ export class Notifier {
 
   #due({ channel }: Lane, now: Millis): Delivery[] {
     const stored = this.#stored(() => {
-      for (const [id, at] of this.#toldUnsaved) {
-        this.#options.store.deliveries.settle(id, 'told', at);
+      const { deliveries } = this.#options.store;
+      const found = deliveries.due(channel.name, now, channel.folds);
+      const heard = found.filter(({ id }) => this.#toldUnsaved.has(id));
+      if (heard.length === 0) return found;
+      // told from memory, or when the store could not be told so
+      for (const { id } of heard) {
+        deliveries.settle(id, 'told', this.#toldUnsaved.get(id) ?? now);
         this.#toldUnsaved.delete(id);
       }
-      return this.#options.store.deliveries.due(channel.name, now, channel.folds);
+      return deliveries.due(channel.name, now, channel.folds);
     });
     const unstored = [...this.#unstored.values()].flatMap(({ delivery }) =>
       delivery.channel === channel.name && delivery.nextAt <= now ? [delivery] : [],
@@ -209,10 +214,9 @@ export class Notifier {
       log.debug({ channel: lane.channel.name, delivery: delivery.id, detail }, 'told');
     }
     this.#stored(() => {
-      for (const { delivery } of tellings) {
-        this.#options.store.deliveries.settle(delivery.id, 'told', this.#now, detail);
-        this.#toldUnsaved.delete(delivery.id);
-      }
+      for (const { delivery } of tellings)
+        if (this.#options.store.deliveries.settle(delivery.id, 'told', this.#now, detail))
+          this.#toldUnsaved.delete(delivery.id);
     });
     while (this.#toldUnsaved.size > UNSTORED) {
       const [oldest] = this.#toldUnsaved.keys();
