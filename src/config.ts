@@ -201,8 +201,11 @@ const SEVERAL = ['webhook', 'routes'] as const;
 function withLists(tree: unknown): unknown {
   const notify = isTable(tree) ? tree['notify'] : undefined;
   if (!isTable(tree) || !isTable(notify)) return tree;
-  const lists = SEVERAL.filter((name) => isTable(notify[name])).map((name) => [name, [notify[name]]]);
-  return { ...tree, notify: { ...notify, ...Object.fromEntries(lists) } };
+  const lists = SEVERAL.filter((name) => isTable(notify[name])).map((name): [string, unknown] => [
+    name,
+    [notify[name]],
+  ]);
+  return { ...tree, notify: { ...notify, ...Object.fromEntries<unknown>(lists) } };
 }
 
 /** Something in [notify] that does not fit together; of a wrong name the nearest that there is. */

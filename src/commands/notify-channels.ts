@@ -85,7 +85,7 @@ function webhookOf(options: WebhookOptions, files: Files, rendering: Rendering):
 }
 
 function syslogOf(options: SyslogOptions, files: Files, rendering: Rendering): Channel {
-  const [transport = 'udp'] = options.server.split(':') as ['udp' | 'tcp' | 'tls'];
+  const [transport] = options.server.split(':') as ['udp' | 'tcp' | 'tls'];
   return syslogChannel({
     ...rendering,
     ...hostPort(options.server.slice(transport.length + 1), 514),

@@ -316,7 +316,7 @@ class Daemon {
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
     const stored = [this.#recorder.close(), await this.#acting.close(), this.#closeAudit()].every(Boolean);
-    await Promise.race([this.#notify.close(), sleep(SECOND, undefined, { ref: false })]);
+    await this.#notify.close();
     if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');
     this.#log.info({ counts: this.#counters.all() }, 'ended');
     return stored;

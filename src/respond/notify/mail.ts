@@ -1,4 +1,4 @@
-import { createTransport, type Transporter } from 'nodemailer';
+import { createTransport } from 'nodemailer';
 import { messageOf as errorText, PeerError } from '../../errors.ts';
 import type { Millis } from '../../model.ts';
 import { SECOND } from '../../time.ts';
@@ -83,7 +83,7 @@ const hex = (id: string): string => id.replace(/[^A-Za-z0-9._-]/g, '').slice(0, 
 export function mailChannel(options: MailChannelOptions): Channel {
   const { server, from, to } = options;
   const domain = from.slice(from.indexOf('@') + 1);
-  const transport: Transporter = createTransport({
+  const transport = createTransport({
     host: server.host,
     port: server.port,
     secure: server.tls === 'tls',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counters } from '../../counters.ts';
 import { messageOf, PeerError, StoreError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -43,6 +44,8 @@ const FIRST: Millis = 5 * SECOND;
 const CEILING: Millis = 10 * MINUTE;
 /** A message that the other side refuses is not what a second try mends, but a setting that somebody changes is. */
 const REFUSED: Millis = HOUR;
+/** What does not end by itself then is left to end when it likes. */
+const CLOSE_WITHIN: Millis = SECOND;
 /** One attempt, whatever the channel's own limits. */
 const ATTEMPT: Millis = 15 * MINUTE;
 /** Alerts that wait in memory while the store cannot be written. */
@@ -79,6 +82,7 @@ export class Notifier {
   readonly #updates = new BoundedMap<string>(UPDATES);
   #now: Millis;
   #storeFails = false;
+  #closed = false;
 
   constructor(options: NotifierOptions) {
     this.#options = options;
@@ -144,13 +148,14 @@ export class Notifier {
 
   /** Resolves when nothing that is due is being told any more: for tests and for `close`. */
   async idle(): Promise<void> {
-    await Promise.all(this.#lanes.map(({ busy }) => busy));
+    await Promise.all(this.#lanes.flatMap(({ busy }) => busy ?? []));
   }
 
-  /** Ends what is being told; it is told at the next start. */
+  /** Breaks off what is being told; it is told at the next start. The store is not asked any more when this has resolved. */
   async close(): Promise<void> {
     this.#stop.abort(new PeerError('peer-closed', 'ringfence is ending', true));
-    await this.idle();
+    await Promise.race([this.idle(), sleep(CLOSE_WITHIN, undefined, { ref: false })]);
+    this.#closed = true;
     for (const { channel } of this.#lanes) channel.close();
   }
 
@@ -332,6 +337,7 @@ export class Notifier {
 
   /** Asks the store; null when it cannot be used, which is said once. Telling goes on from memory. */
   #stored<T>(ask: () => T): T | null {
+    if (this.#closed) return null;
     try {
       const answer = ask();
       this.#storeFails = false;

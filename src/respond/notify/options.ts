@@ -287,7 +287,7 @@ export function problemsInNotify(
     (options.mail.username === undefined) !== (options.mail.password_file === undefined)
   )
     wrong('notify.mail.username', 'username and password_file belong together');
-  if (options.phone !== undefined && options.phone.username !== undefined && options.phone.secret_file === undefined)
+  if (options.phone?.username !== undefined && options.phone.secret_file === undefined)
     wrong('notify.phone.secret_file', 'must be given with username');
   const look = (path: string, names: readonly string[], what: string, all: readonly string[]): void => {
     for (const [index, name] of names.entries())
