@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { cdrOptions, hepOptions } from './collect/options.ts';
-import { consoleOptions, metricsOptions } from './console/options.ts';
+import { consoleOptions, healthOptions, heartbeatOptions, metricsOptions } from './console/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
@@ -36,6 +36,10 @@ export const settingsSchema = z.strictObject({
   store: storeOptions.prefault({}),
   console: consoleOptions.prefault({}).describe('metrics and health, for this machine'),
   metrics: metricsOptions.prefault({}).describe('metrics and health, for a Prometheus on another machine'),
+  health: healthOptions.prefault({}).describe('when ringfence tells that something is wrong with itself'),
+  heartbeat: heartbeatOptions
+    .optional()
+    .describe("a dead man's switch: an address outside that is asked for while ringfence is well"),
   detect: z.strictObject(detectorParameters).prefault({}),
   lock: lockOptions.prefault({}).describe('the office lock: no calls abroad while the office is closed'),
   respond: respondOptions

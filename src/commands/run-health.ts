@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import type { AlarmNotice } from '../console/alarms.ts';
 import { Metrics } from '../console/metrics.ts';
 import type { FeedReading, Readings } from '../console/readings.ts';
 import { servePages, type Page, type PagesServer } from '../console/server.ts';
@@ -17,6 +18,7 @@ import type { JudgementStore, Recorder } from '../respond/recorder.ts';
 import type { Store } from '../store/index.ts';
 import { MINUTE, SECOND } from '../time.ts';
 import type { Target } from './feeds.ts';
+import { RunAlarms } from './run-alarms.ts';
 import { tellSystemd, watchdogEvery } from './systemd.ts';
 import { version } from './version.ts';
 
@@ -35,6 +37,8 @@ export interface RunHealthOptions {
   readonly ami: () => AmiKeeper | null;
   /** has it become ready? */
   readonly ready: () => boolean;
+  /** tells people that something is wrong with ringfence itself, or well again */
+  readonly told?: (notice: AlarmNotice) => void;
 }
 
 /** The pipeline's clock ticks four times a second; so late it stands still. */
@@ -52,7 +56,10 @@ export class RunHealth {
   readonly #servers: PagesServer[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   #tickedAt = performance.now();
-  #amiAt: number | null = null;
+  #alarms: RunAlarms | null = null;
+  /** calls that any feed told of, each once */
+  #calls = 0;
+  #ami: { readonly events: number; readonly at: number | null } = { events: 0, at: null };
   #incidents: Readings['store']['incidents'] = [];
   #countedAt = -Infinity;
   #closed = false;
@@ -71,7 +78,7 @@ export class RunHealth {
 
   event(event: Event): void {
     this.tally.event(event);
-    if (event.feed === 'ami') this.#amiAt = Date.now();
+    if (event.kind === 'call.ended' || (event.kind === 'cdr' && !event.live)) this.#calls++;
   }
 
   changed(change: Change): void {
@@ -83,8 +90,15 @@ export class RunHealth {
     this.#tickedAt = at;
   }
 
+  /** @throws RingfenceError when a file that the settings name cannot be used */
   async start(): Promise<void> {
     const { console: own, metrics } = this.#options.config.settings;
+    this.#alarms = new RunAlarms({
+      ...this.#options,
+      readings: () => this.readings(),
+      progress: () => this.progress(),
+      calls: () => this.#calls,
+    });
     if (own.listen !== '') await this.#serve(own.listen, null);
     if (metrics.listen !== '') await this.#serve(metrics.listen, metrics.allow);
     const every = watchdogEvery();
@@ -173,20 +187,29 @@ export class RunHealth {
         { queue: 'store', length: recorder().waiting },
         { queue: 'enforcement-store', length: enforcement.unsaved },
       ],
-      store: { ...store.size(), failing: recorder().failing, incidents: this.#kept() },
+      store: { ...store.size(), failing: this.#isRefused(), incidents: this.#kept() },
       sizes: target().pipeline.sizes(),
       notifiers: [],
-      heartbeat: null,
-      alarms: [],
+      heartbeat: this.#alarms?.heartbeat() ?? null,
+      alarms: this.#alarms?.names() ?? [],
     };
   }
 
+  #isRefused(): boolean {
+    return this.#options.recorder().failing || this.#alarms?.storeRefuses === true;
+  }
+
   #feeds(): FeedReading[] {
-    const { hep, cdr, ami } = this.#options;
+    const { hep, cdr, ami, counters } = this.#options;
     const feeds: FeedReading[] = [];
     const [collector, follower] = [hep(), cdr()];
     if (collector !== null) feeds.push({ feed: 'hep', lastAt: collector.health().lastPacketAt });
-    if (ami() !== null) feeds.push({ feed: 'ami', lastAt: this.#amiAt });
+    if (ami() !== null) {
+      // every event counts as a sign of life, also those that mean nothing to the correlator
+      const events = counters.get('ami.events');
+      if (events !== this.#ami.events) this.#ami = { events, at: Date.now() };
+      feeds.push({ feed: 'ami', lastAt: this.#ami.at });
+    }
     if (follower !== null) feeds.push({ feed: 'cdr', lastAt: follower.health().lastRecordAt });
     return feeds;
   }
@@ -221,6 +244,7 @@ export class RunHealth {
     this.#closed = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#metrics.stop();
+    this.#alarms?.close();
     await Promise.all(this.#servers.map((server) => server.close()));
   }
 }

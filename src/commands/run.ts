@@ -278,7 +278,18 @@ class Daemon {
       const config = loadConfig(path);
       const site = siteOf(config);
       const fixed = (s: Config['settings']): string =>
-        JSON.stringify([s.asterisk, s.hep, s.store, s.kamailio, s.nftables, s.console, s.metrics, s.respond.limits]);
+        JSON.stringify([
+          s.asterisk,
+          s.hep,
+          s.store,
+          s.kamailio,
+          s.nftables,
+          s.console,
+          s.metrics,
+          s.health,
+          s.heartbeat,
+          s.respond.limits,
+        ]);
       const pipeline = this.#pipeline(config, site);
       pipeline.restore(new Map(this.#target.pipeline.snapshot().map((part) => [part.name, part])));
       site.accounts.learn(this.#target.endpoints);
@@ -292,7 +303,7 @@ class Daemon {
       for (const warning of config.warnings) this.#log.warn(warning);
       if (fixed(config.settings) !== fixed(this.#config.settings))
         this.#log.warn(
-          '[asterisk], [hep], [store], [kamailio], [nftables], [console], [metrics] or [respond.limits] changed: that takes effect at the next start of ringfence',
+          '[asterisk], [hep], [store], [kamailio], [nftables], [console], [metrics], [health], [heartbeat] or [respond.limits] changed: that takes effect at the next start of ringfence',
         );
       return null;
     } catch (error) {

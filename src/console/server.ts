@@ -35,7 +35,7 @@ const CONNECTIONS = 32;
 const REQUESTS_A_CONNECTION = 1_000;
 const HEADER_BYTES = 8 * 1024;
 const URL_LENGTH = 256;
-const HEADERS_WITHIN = 5 * SECOND;
+const HEADERS_WITHIN = 3 * SECOND;
 /** Whoever reads or writes nothing for so long is sent away. */
 const IDLE = 15 * SECOND;
 

@@ -6,6 +6,7 @@ import { StoreError } from '../errors.ts';
 import type { Alert, Decision, Evidence, Incident, Millis } from '../model.ts';
 import { acknowledgementsTable, type AcknowledgementsTable } from './acknowledgements.ts';
 import { alertsTable, type AlertsTable } from './alerts.ts';
+import { alarmsTable, type AlarmsTable } from './alarms.ts';
 import { aliasesTable, type AliasesTable } from './aliases.ts';
 import { certificatesTable, type CertificatesTable } from './certificates.ts';
 import { auditTable, type AuditTable } from './audit.ts';
@@ -28,6 +29,7 @@ export type { AuditEntry, AuditHead, AuditProblem, AuditRecord, AuditRow, Json }
 export { canonicalJson, ChainCheck, GENESIS, hashOf, headText, readHead, recordOf } from './audit-chain.ts';
 export { AuditQueue } from './audit-queue.ts';
 export { sealedBytes, sealIn, sealTrail, type AuditSeal, type AuditSigner } from './audit-seal.ts';
+export type { StoredAlarm } from './alarms.ts';
 export type { Acknowledgement } from './acknowledgements.ts';
 export {
   certificateState,
@@ -67,6 +69,7 @@ export interface Tables {
   readonly decisions: DecisionsTable;
   readonly acknowledgements: AcknowledgementsTable;
   readonly enforcement: EnforcementTable;
+  readonly alarms: AlarmsTable;
   readonly certificates: CertificatesTable;
   readonly enrolments: EnrolmentsTable;
   readonly audit: AuditTable;
@@ -191,6 +194,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     decisions: decisionsTable(connection),
     acknowledgements: acknowledgementsTable(connection),
     enforcement: enforcementTable(connection),
+    alarms: alarmsTable(connection),
     certificates: certificatesTable(connection),
     enrolments: enrolmentsTable(connection),
     audit: auditTable(connection, clock),
@@ -216,6 +220,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     purgeStep: step,
     purge: async (before, signal) => {
       let gone = 0;
+      tables.alarms.forget(before);
       for (;;) {
         signal?.throwIfAborted();
         const { incidents, done } = step(before);

@@ -98,6 +98,12 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX deliveries_waiting ON deliveries (channel, next_at) WHERE state = 'waiting';
   CREATE INDEX deliveries_incident ON deliveries (incident, at);
   `,
+  `
+  CREATE TABLE alarms (
+    alarm TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, facts TEXT NOT NULL, PRIMARY KEY (alarm, since)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX alarms_since ON alarms (since);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

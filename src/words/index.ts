@@ -1,4 +1,5 @@
 export { de } from './de.ts';
+export { alarmText, type AlarmMoment, type AlarmText } from './alarms.ts';
 export { en } from './en.ts';
 export { LANGUAGES, wordsOf, type Language } from './languages.ts';
 export { messageHtml } from './mail-html.ts';

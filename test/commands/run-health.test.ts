@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../src/config.ts';
 import { RunHealth } from '../../src/commands/run-health.ts';
 import { watchdogEvery } from '../../src/commands/systemd.ts';
 import { Counters } from '../../src/counters.ts';
+import { openStore } from '../../src/store/index.ts';
 import { encodeHep } from '../../src/wire/hep.ts';
 import { Daemon, until, writeSettings } from '../support/cli.ts';
 import { FakeAmi } from '../support/fake-ami.ts';
@@ -172,6 +175,112 @@ describe('ringfence run: metrics and health', function () {
     return health.close();
   });
 
+  describe('alarms', () => {
+    const alarms = (daemon: Daemon): { msg: string; alarm: string }[] =>
+      daemon.stderr
+        .split('\n')
+        .filter((line) => line.includes('"alarm":'))
+        .map((line) => JSON.parse(line) as { msg: string; alarm: string });
+    const kept = (): { alarm: string; until: number | null }[] => {
+      const store = openStore(folder.file('ringfence.db'));
+      try {
+        return store.alarms.within(0, Date.now() + 1, 100).map(({ alarm, until }) => ({ alarm, until }));
+      } finally {
+        store.close();
+      }
+    };
+
+    it('packets that the kernel dropped: told once, in the metrics, and kept; Asterisk away: the same, and not again after a restart', async () => {
+      const settings = `${withAmi()}[hep]\nlisten = ["udp:127.0.0.1:0"]\n[health]\naway = "1s"\n`;
+      const daemon = await run(settings);
+      const place = await placeOf(daemon);
+      const port = Number(/listening for mirrored SIP on udp:127\.0\.0\.1:(\d+)/.exec(daemon.stderr)?.[1]);
+      daemon.child.kill('SIGSTOP');
+      const socket = createSocket('udp4');
+      const junk = Buffer.alloc(8_000, 'x');
+      for (let i = 0; i < 6_000; i++) {
+        socket.send(junk, port, '127.0.0.1');
+        if (i % 100 === 0) await sleep(1);
+      }
+      await sleep(50);
+      daemon.child.kill('SIGCONT');
+      await ami.close();
+      await until(`two alarms: ${daemon.stderr}`, () => alarms(daemon).length >= 2, 30_000);
+      socket.close();
+      const { text } = await get(`${place}/metrics`);
+      const lost = valueOf(text, 'ringfence_kernel_drops_total') ?? 0;
+      assert.ok(lost > 0);
+      assert.equal(valueOf(text, 'ringfence_alarm{alarm="packets-lost"}'), 1);
+      assert.equal(valueOf(text, 'ringfence_alarm{alarm="ami-away"}'), 1);
+      assert.equal(valueOf(text, 'ringfence_alarm{alarm="hep-silent"}'), 0);
+      const said = alarms(daemon).map(({ alarm }) => alarm);
+      assert.deepEqual(said.sort(), ['ami-away', 'packets-lost']);
+      assert.match(daemon.stderr, /The machine lost \d+ mirrored packets/);
+      assert.match(daemon.stderr, /has no connection to Asterisk\. Since /);
+      assert.equal((await daemon.end()).status, 0);
+      assert.deepEqual(
+        kept()
+          .map(({ alarm }) => alarm)
+          .sort(),
+        ['ami-away', 'packets-lost'],
+      );
+      const again = await run(settings, { ready: false });
+      await placeOf(again);
+      await sleep(5_500);
+      assert.deepEqual(alarms(again), [], 'they stand still, and have been told');
+      assert.equal((await again.end()).status, 0);
+    });
+
+    it('the time in which it did not run is said and kept', async () => {
+      const daemon = await run('');
+      await daemon.end('SIGKILL');
+      const store = openStore(folder.file('ringfence.db'));
+      assert.ok(Date.now() - Number(store.meta.get('run.alive')) < 30_000);
+      store.meta.set('run.alive', String(Date.now() - 3_600_000));
+      store.close();
+      const again = await run('');
+      assert.match(again.stderr, /ringfence did not run for 1 h(?: \d+ s)?: mirrored SIP and AMI events/);
+      assert.equal((await again.end()).status, 0);
+      const gap = kept().find(({ alarm }) => alarm === 'ringfence-away');
+      assert.ok(Date.now() - (gap?.until ?? 0) < 30_000);
+    });
+
+    it('beats where [heartbeat] says, by a file too, and never says where', async () => {
+      let beats = 0;
+      const service = createServer((request, response) => {
+        if (request.url === '/ping/token') beats++;
+        response.end();
+      });
+      await new Promise<void>((listening) => service.listen(0, '127.0.0.1', listening));
+      const { port } = service.address() as AddressInfo;
+      writeFileSync(folder.file('heartbeat.url'), `http://127.0.0.1:${port}/ping/token\n`, { mode: 0o600 });
+      const daemon = await run(
+        '[console]\nlisten = "127.0.0.1:0"\n[heartbeat]\nurl_file = "heartbeat.url"\nevery = "1s"\n',
+      );
+      const place = await placeOf(daemon);
+      await until('two beats', () => beats >= 2);
+      assert.ok(
+        (valueOf((await get(`${place}/metrics`)).text, 'ringfence_heartbeats_total{outcome="sent"}') ?? 0) >= 1,
+      );
+      service.closeAllConnections();
+      service.close();
+      await until(`that it fails\n${daemon.stderr}`, () => daemon.stderr.includes('is not taken'));
+      assert.doesNotMatch(daemon.stderr, /token/);
+      assert.equal((await daemon.end()).status, 0);
+    });
+
+    it('refuses a heartbeat that is none', () => {
+      for (const lines of [
+        '',
+        'url = "ftp://a/b"',
+        'url = "x"',
+        'url = "https://a/"\nurl_file = "b"',
+        'url = "https://a/"\nevery = "soon"',
+      ])
+        assert.throws(() => loadConfig(writeSettings(folder.path, `[heartbeat]\n${lines}`)), /heartbeat\./, lines);
+    });
+  });
+
   describe("systemd's watchdog", () => {
     it('is asked for by WATCHDOG_USEC, of this process and no other', () => {
       const env = { NOTIFY_SOCKET: '/run/x', WATCHDOG_USEC: '60000000' };
@@ -196,14 +305,14 @@ describe('ringfence run: metrics and health', function () {
       ear.stdout.on('data', (bytes: Buffer) => (heard += bytes.toString()));
       try {
         await until('the ear', () => heard.includes('listening'));
-        const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '1000000' };
+        const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '600000' };
         const daemon = await run('', { env });
         await until(`READY=1 and three meals: ${heard}`, () => (heard.match(/WATCHDOG=1/g)?.length ?? 0) >= 3);
         assert.equal(heard.match(/READY=1/g)?.length, 1);
         daemon.child.kill('SIGSTOP');
         await sleep(300);
         heard = '';
-        await sleep(1_500);
+        await sleep(900);
         assert.equal(heard, '', 'who hangs does not eat');
         daemon.child.kill('SIGCONT');
         await until('that it eats again', () => heard.includes('WATCHDOG=1'));
