@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'peer-timeout'
   | 'peer-closed'
   | 'peer-protocol'
+  | 'smime-refused'
   | 'refused'
   | 'usage';
 

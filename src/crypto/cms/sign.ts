@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import type { Millis } from '../../model.ts';
+import {
+  contextTag,
+  derContext,
+  derInteger,
+  derOctets,
+  derOid,
+  derSequence,
+  derSetOf,
+  derSmall,
+  derTime,
+  derValue,
+  TAG,
+} from '../der.ts';
+import type { PrivateKeyHandle } from '../private-key.ts';
+import { derHash, derSignatureAlgorithm, type SignatureAlgorithm } from '../x509/algorithms.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { capabilities } from './ciphers.ts';
+import { derContentInfo } from './content-info.ts';
+import { ATTRIBUTE, CONTENT } from './oids.ts';
+
+/** A key with the certificate that names its owner; they must belong together. */
+export interface Identity {
+  readonly key: PrivateKeyHandle;
+  readonly certificate: Certificate;
+  /** CAs between it and the one that the other side trusts */
+  readonly chain?: readonly Certificate[];
+}
+
+export interface SignOptions {
+  readonly signers: readonly Identity[];
+  /** leave the content out of it (multipart/signed); default: false */
+  readonly detached?: boolean;
+  /** default: pss; pkcs1 (v1.5) is what `openssl smime` and other old peers can read */
+  readonly signature?: SignatureAlgorithm['kind'];
+  /** signingTime; null or missing: none is stated */
+  readonly at?: Millis | null;
+  /** further signed attributes: OID in hex and value in DER */
+  readonly attributes?: readonly (readonly [type: string, value: Uint8Array])[];
+  /** OID in hex; default: data */
+  readonly contentType?: string;
+}
+
+const attribute = (type: string, value: Uint8Array): Buffer => derSequence(derOid(type), derSetOf(value));
+
+/** Signs `content`: a ContentInfo with SignedData in DER (RFC 5652 section 5, RFC 8551 section 3.5), SHA-256. */
+export function signCms(content: Uint8Array, options: SignOptions): Buffer {
+  const { contentType = CONTENT.data, signature = 'pss' } = options;
+  const digest = createHash('sha256').update(content).digest();
+  const infos = options.signers.map((signer) => {
+    const attributes = derSetOf(
+      attribute(ATTRIBUTE.contentType, derOid(contentType)),
+      attribute(ATTRIBUTE.messageDigest, derOctets(digest)),
+      attribute(ATTRIBUTE.signingCertificateV2, certificateHash(signer.certificate)),
+      attribute(ATTRIBUTE.smimeCapabilities, capabilities()),
+      ...(options.at === undefined || options.at === null
+        ? []
+        : [attribute(ATTRIBUTE.signingTime, derTime(options.at))]),
+      ...(options.attributes ?? []).map(([type, value]) => attribute(type, value)),
+    );
+    const value = signature === 'pss' ? signer.key.signPss(attributes) : signer.key.signPkcs1(attributes);
+    const sent = Buffer.from(attributes);
+    sent[0] = contextTag(0);
+    return derSequence(
+      derSmall(1),
+      issuerAndSerial(signer.certificate),
+      derHash('sha256'),
+      sent,
+      derSignatureAlgorithm(signature),
+      derOctets(value),
+    );
+  });
+  const certificates = options.signers.flatMap((signer) => [signer.certificate, ...(signer.chain ?? [])]);
+  return derContentInfo(
+    CONTENT.signedData,
+    derSequence(
+      derSmall(contentType === CONTENT.data ? 1 : 3),
+      derSetOf(derHash('sha256')),
+      options.detached === true
+        ? derSequence(derOid(contentType))
+        : derSequence(derOid(contentType), derContext(0, derOctets(content))),
+      certificateSet(certificates),
+      derSetOf(...infos),
+    ),
+  );
+}
+
+/** Certificates and nothing else (RFC 8551 section 3.8): what a 493 carries, and how a key is made known. */
+export const certificatesOnly = (certificates: readonly Certificate[]): Buffer =>
+  derContentInfo(
+    CONTENT.signedData,
+    derSequence(
+      derSmall(1),
+      derValue(TAG.set),
+      derSequence(derOid(CONTENT.data)),
+      certificateSet(certificates),
+      derValue(TAG.set),
+    ),
+  );
+
+const certificateSet = (certificates: readonly Certificate[]): Buffer => {
+  const unique = new Map(certificates.map((certificate) => [certificate.fingerprint, certificate.der]));
+  const set = derSetOf(...unique.values());
+  set[0] = contextTag(0);
+  return set;
+};
+
+export const issuerAndSerial = (certificate: Certificate): Buffer =>
+  derSequence(certificate.issuer, derInteger(certificate.serial));
+
+/** SigningCertificateV2 with SHA-256, its default (RFC 5035 section 3). */
+const certificateHash = (certificate: Certificate): Buffer =>
+  derSequence(derSequence(derSequence(derOctets(Buffer.from(certificate.fingerprint, 'hex')))));
