@@ -235,6 +235,82 @@ function buildProgram(): Command {
     .option('--yes', 'with --write: do not ask', false)
     .action(action(() => import('./commands/tune.ts')));
 
+  const smime = program
+    .command('smime')
+    .description('S/MIME on a SIP message or a body, with openssl on the other side');
+  const smimeFiles = (command: Command): Command =>
+    command
+      .option('--in <file>', 'what to work on (default: stdin)')
+      .option('--out <file>', 'where the result goes (default: stdout)')
+      .addOption(
+        new Option('--form <form>', 'sip: a whole SIP message; cms: DER of the body alone')
+          .choices(['sip', 'cms'])
+          .default('sip'),
+      )
+      .option('--at <when>', 'judge dates as of then: a duration back from now or a time (default: now)', since)
+      .option('--audit <file>', 'append why something was refused; nobody else is told');
+  const smimeKey = (command: Command, whose: string): Command =>
+    command
+      .option('--cert <file>', `certificate ${whose}, PEM; further ones in it are its CAs`)
+      .option('--key <file>', 'its private key, PEM')
+      .option('--passphrase-file <file>', 'where the passphrase of the key stands');
+  const smimeTrust = (command: Command): Command =>
+    command
+      .option('--ca <file...>', 'CAs to trust, PEM')
+      .option(
+        '--crl <file...>',
+        'their revocation lists, PEM or DER; given one, the signer must be in none and covered by one',
+      );
+  const smimeSigning = (command: Command): Command =>
+    command
+      .addOption(
+        new Option('--signature <kind>', 'pkcs1 (v1.5) for peers that cannot read PSS')
+          .choices(['pss', 'pkcs1'])
+          .default('pss'),
+      )
+      .addOption(
+        new Option('--transfer <kind>', 'how CMS travels in a SIP message')
+          .choices(['binary', 'base64'])
+          .default('binary'),
+      );
+  smimeSigning(
+    smimeKey(
+      smimeFiles(smime.command('sign').description('sign a body and the headers that go with it')),
+      'of the signer',
+    ),
+  )
+    .option('--detached', 'leave what is signed readable: multipart/signed, or CMS without the content', false)
+    .option('--receipt-to <uri>', 'ask for a signed receipt')
+    .action(action(() => import('./commands/smime-sign.ts')));
+  smimeSigning(
+    smimeTrust(
+      smimeKey(smimeFiles(smime.command('encrypt').description('encrypt a body; with --cert and --key sign it first')), 'of the signer'), // prettier-ignore
+    ),
+  )
+    .requiredOption('--to <cert...>', 'certificates of those who may read it, PEM')
+    .addOption(
+      new Option('--cipher <name>', 'CBC only around a signature')
+        .choices(['aes-256-gcm', 'aes-256-cbc', 'aes-128-cbc'])
+        .default('aes-256-gcm'),
+    )
+    .action(action(() => import('./commands/smime-encrypt.ts')));
+  smimeTrust(
+    smimeKey(
+      smimeFiles(smime.command('verify').description('who has signed it? Gives what was signed')),
+      'that may open it',
+    ),
+  )
+    .option('--content <file>', 'with --form cms: what a detached signature is over')
+    .option(
+      '--bare',
+      'take a signed body without signed headers: its signer is proved, To, Call-ID and Date are not',
+      false,
+    )
+    .action(action(() => import('./commands/smime-verify.ts')));
+  smimeTrust(
+    smimeKey(smimeFiles(smime.command('decrypt').description('take the encryption off; with --ca the signature inside must hold')), 'that may open it'), // prettier-ignore
+  ).action(action(() => import('./commands/smime-decrypt.ts')));
+
   program
     .command('number [number...]')
     .description('what a dialled number is to this site; reads stdin when none is given')

@@ -66,7 +66,7 @@ describe('documents', function () {
         for (const command of commands) {
           const [, first = '', second = ''] = command.split(/\s+/);
           const nested =
-            ['alerts', 'audit', 'config', 'detectors', 'keys', 'notify', 'respond'].includes(first) &&
+            ['alerts', 'audit', 'config', 'detectors', 'keys', 'notify', 'respond', 'smime'].includes(first) &&
             /^[a-z]+$/.test(second);
           const shown = await help(nested ? `${first} ${second}` : first);
           assert.match(shown, new RegExp(`^Usage: ringfence ${nested ? `${first} ${second}` : first}\\b`), command);

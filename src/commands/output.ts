@@ -19,6 +19,8 @@ export interface Output {
   result(text: string): void;
   /** one JSON object, one line */
   object(value: unknown): void;
+  /** a result that is no text, as it is */
+  bytes(data: Uint8Array): void;
   /** for the person at the terminal; silent with --quiet */
   note(text: string): void;
   /** what must be said even with --quiet */
@@ -28,8 +30,8 @@ export interface Output {
 }
 
 /** Writes all of it, however slowly a pipe takes it. @returns false: whoever read it has gone */
-function write(fd: 1 | 2, text: string): boolean {
-  let rest = Buffer.from(text);
+function write(fd: 1 | 2, data: string | Uint8Array): boolean {
+  let rest = typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.length);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));
@@ -55,6 +57,9 @@ export function createOutput(options: GlobalOptions): Output {
     color: !json && process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
     result: tell,
     object: (value) => tell(JSON.stringify(value)),
+    bytes: (data) => {
+      if (!write(1, data)) gone();
+    },
     // nobody may read stderr: that is no reason to end
     note: (text) => {
       if (!options.quiet) write(2, `${text}\n`);

@@ -159,6 +159,14 @@ function usageFault(certificate: Certificate): string | null {
   return fits ? null : `${named(certificate)} is not for S/MIME (extKeyUsage)`;
 }
 
+/**
+ * May it be used so, as far as it says itself? For one that is known from elsewhere (a key store); nothing is said of who issued it.
+ */
+export function fitFor(certificate: Certificate, use: CertificateUse, now: Millis): Parsed<Certificate> {
+  const fault = ownerFault(certificate, use) ?? datesFault(certificate, now);
+  return fault === null ? parsed(certificate) : refused(fault);
+}
+
 function ownerFault(owner: Certificate, use: CertificateUse): string | null {
   const bits = use === 'sign' ? KEY_USAGE.digitalSignature | KEY_USAGE.nonRepudiation : KEY_USAGE.keyEncipherment;
   if (owner.keyUsage !== null && (owner.keyUsage & bits) === 0)

@@ -17,6 +17,7 @@ export function recordingOutput(json = false): Told {
     color: false,
     result: (text) => void results.push(text),
     object: (value) => void objects.push(value),
+    bytes: (data) => void results.push(Buffer.from(data).toString('latin1')),
     note: (text) => void notes.push(text),
     warn: (text) => void notes.push(text),
     onGone: () => undefined,

@@ -41,9 +41,18 @@ export function rsaPair(bits: number, name = 'a'): Pair {
   if (known !== undefined) return known;
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const handle = bits < 2048 ? null : value(privateKeyFromPem(pem));
-  // a key that is too short has no handle of ours, and needs none: it is there to be refused
-  const pair = { privateKey, spki: publicKey.export({ type: 'spki', format: 'der' }), handle: handle as PrivateKeyHandle, pem }; // prettier-ignore
+  let handle: PrivateKeyHandle | null = null;
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const pair: Pair = {
+    privateKey,
+    spki,
+    pem,
+    // a key that is too short has no handle of ours: it is there to be refused
+    get handle() {
+      handle ??= value(privateKeyFromPem(pem));
+      return handle;
+    },
+  };
   pairs.set(`${bits} ${name}`, pair);
   return pair;
 }

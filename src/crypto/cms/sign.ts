@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Millis } from '../../model.ts';
+import { parsed, refused, type Parsed } from '../../parsed.ts';
 import {
   contextTag,
   derContext,
@@ -27,6 +28,14 @@ export interface Identity {
   /** CAs between it and the one that the other side trusts */
   readonly chain?: readonly Certificate[];
 }
+
+/** Refused: the certificate is of another key. */
+export const identityOf = (
+  key: PrivateKeyHandle,
+  certificate: Certificate,
+  chain: readonly Certificate[] = [],
+): Parsed<Identity> =>
+  key.kid === certificate.kid ? parsed({ key, certificate, chain }) : refused('the certificate is not of this key');
 
 export interface SignOptions {
   readonly signers: readonly Identity[];

@@ -42,6 +42,9 @@ export interface Layers {
 export type Content = { readonly entity: Entity } | { readonly octets: Buffer };
 
 const MOST_LAYERS = 4;
+/** The reason where nobody could verify the signature that CBC must have inside. */
+export const CBC_WITHOUT_TRUST =
+  'S/MIME: AES-CBC is opened only where the signature inside can be verified: name CAs to trust';
 const SIGNATURE_TYPES = ['application/pkcs7-signature', 'application/x-pkcs7-signature'];
 const CMS_TYPES = ['application/pkcs7-mime', 'application/x-pkcs7-mime'];
 
@@ -51,10 +54,16 @@ export function isSmime(entity: Entity): boolean {
   return type === 'multipart/signed' || CMS_TYPES.includes(type);
 }
 
+/** Is the part signed as S/MIME says? For CBC; whoever opens it verifies. */
+export function isSignedPart(part: Entity): boolean {
+  const { type, parameters } = mediaTypeOf(part);
+  return type === 'multipart/signed' || (isSmime(part) && parameters['smime-type']?.toLowerCase() === 'signed-data');
+}
+
 /** What a part turns out to be. */
 type Wrapping =
-  | { readonly kind: 'signed'; readonly signed: SignedData; readonly content: Buffer; readonly bare: boolean }
-  | { readonly kind: 'encrypted'; readonly enveloped: EnvelopedData; readonly bare: boolean };
+  | { readonly kind: 'signed'; readonly signed: SignedData; readonly content: Buffer }
+  | { readonly kind: 'encrypted'; readonly enveloped: EnvelopedData };
 
 /**
  * Undoes signatures and encryption, four layers at the most, and verifies every signature on the way. Refused where any of it does
@@ -62,7 +71,15 @@ type Wrapping =
  * wrong keys, damaged content and wrong signatures take alike.
  */
 export function openLayers(start: Content, options: OpenerOptions): Parsed<Layers> {
-  const state: State = { content: start, decrypted: null, cipher: null, cbc: false, signers: [], signedData: null };
+  const state: State = {
+    bare: 'octets' in start,
+    content: start,
+    decrypted: null,
+    cipher: null,
+    cbc: false,
+    signers: [],
+    signedData: null,
+  };
   let opened = false;
   let checks = 0;
   for (let depth = 0; depth < (options.layers ?? MOST_LAYERS); depth++) {
@@ -79,7 +96,7 @@ export function openLayers(start: Content, options: OpenerOptions): Parsed<Layer
   }
   if (state.cbc) {
     if (checks === 0) spend(options, state.content);
-    return refused('S/MIME: AES-CBC is opened only where a signature in it is verified');
+    return refused('S/MIME: AES-CBC without a signature inside');
   }
   const wrapping = options.layers === undefined && options.trust !== null ? wrappingOf(state.content) : parsed(null);
   if (!wrapping.ok || wrapping.value !== null) return refused('S/MIME: too many layers');
@@ -88,6 +105,8 @@ export function openLayers(start: Content, options: OpenerOptions): Parsed<Layer
 }
 
 interface State extends Layers {
+  /** CMS without MIME around it, whose content need be no MIME either */
+  readonly bare: boolean;
   content: Content;
   decrypted: Content | null;
   cipher: CipherName | null;
@@ -101,7 +120,7 @@ interface State extends Layers {
 function peel(wrapping: Wrapping, state: State, options: OpenerOptions): Parsed<null> {
   const inner = wrapping.kind === 'signed' ? verified(wrapping.signed, wrapping.content, state, options) : decrypted(wrapping.enveloped, state, options); // prettier-ignore
   if (!inner.ok) return inner;
-  const content = contentFrom(inner.value, wrapping.bare);
+  const content = contentFrom(inner.value, state.bare);
   if (!content.ok) return content;
   state.content = content.value;
   if (wrapping.kind === 'encrypted') state.decrypted ??= content.value;
@@ -120,6 +139,8 @@ function verified(signed: SignedData, content: Buffer, state: State, options: Op
 }
 
 function decrypted(enveloped: EnvelopedData, state: State, options: OpenerOptions): Parsed<Buffer> {
+  // told before a key of ours is used, so that it says nothing of what is inside
+  if (!enveloped.use.cipher.authenticated && options.trust === null) return refused(CBC_WITHOUT_TRUST);
   const plain = decryptCms(enveloped, options.keyholders);
   if (!plain.ok) return plain;
   const { cipher } = enveloped.use;
@@ -142,7 +163,7 @@ function spend(options: OpenerOptions, content: Content): void {
 function wrappingOf(content: Content): Parsed<Wrapping | null> {
   if ('octets' in content) {
     const info = content.octets[0] === 0x30 ? readContentInfo(content.octets) : null;
-    return info?.ok === true && WRAPPING.includes(info.value.type) ? cmsWrapping(info.value, true) : parsed(null);
+    return info?.ok === true && WRAPPING.includes(info.value.type) ? cmsWrapping(info.value) : parsed(null);
   }
   const { entity } = content;
   const { type, parameters } = mediaTypeOf(entity);
@@ -152,23 +173,23 @@ function wrappingOf(content: Content): Parsed<Wrapping | null> {
   const cms = decodedBody(entity);
   if (!cms.ok) return cms;
   const info = readContentInfo(cms.value);
-  return info.ok ? cmsWrapping(info.value, false) : info;
+  return info.ok ? cmsWrapping(info.value) : info;
 }
 
 const WRAPPING: readonly string[] = [CONTENT.signedData, CONTENT.envelopedData, CONTENT.authEnvelopedData];
 
-function cmsWrapping(info: ContentInfo, bare: boolean): Parsed<Wrapping> {
+function cmsWrapping(info: ContentInfo): Parsed<Wrapping> {
   if (!WRAPPING.includes(info.type)) return refused(`${NOT_SPOKEN}a CMS type other than signed and enveloped`);
   if (info.type !== CONTENT.signedData) {
     const enveloped = envelopedDataOf(info);
-    return enveloped.ok ? parsed({ kind: 'encrypted', enveloped: enveloped.value, bare }) : enveloped;
+    return enveloped.ok ? parsed({ kind: 'encrypted', enveloped: enveloped.value }) : enveloped;
   }
   const signed = signedDataOf(info);
   if (!signed.ok) return signed;
   const { content } = signed.value;
   return content === null
     ? refused('SignedData: the content is not in it')
-    : parsed({ kind: 'signed', signed: signed.value, content, bare });
+    : parsed({ kind: 'signed', signed: signed.value, content });
 }
 
 /** multipart/signed (RFC 1847, RFC 8551 section 3.5.3): the first part as it stands is what is signed. */
@@ -189,7 +210,7 @@ function detached(entity: Entity, protocol: string): Parsed<Wrapping> {
   const signed = readSignedData(der.value);
   if (!signed.ok) return signed;
   if (signed.value.content !== null) return refused('SignedData: two contents');
-  return parsed({ kind: 'signed', signed: signed.value, content, bare: false });
+  return parsed({ kind: 'signed', signed: signed.value, content });
 }
 
 /**

@@ -2,6 +2,7 @@ import { OAEP_ADVICE } from '../cms/decrypt.ts';
 import { NOT_SPOKEN } from '../cms/enveloped-data.ts';
 import { certificatesOnly } from '../cms/sign.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import { CBC_WITHOUT_TRUST } from './layers.ts';
 import type { Header } from './mime.ts';
 
 /** Why a message is refused: one code for everybody outside, the reason for the audit log alone. */
@@ -20,13 +21,8 @@ export function refusal(reason: string): SmimeRefusal {
   const notSpoken = reason.startsWith(NOT_SPOKEN);
   const media = notSpoken && /protocol|encoding|CMS type|no S\/MIME/.test(reason);
   const transport = notSpoken && /key transport|OAEP/.test(reason);
-  return {
-    ok: false,
-    code: 'smime-refused',
-    reason,
-    status: media ? 415 : 493,
-    advice: transport ? OAEP_ADVICE : null,
-  };
+  const advice = transport ? OAEP_ADVICE : reason === CBC_WITHOUT_TRUST ? reason : null;
+  return { ok: false, code: 'smime-refused', reason, status: media ? 415 : 493, advice };
 }
 
 /** An answer to a refused request (RFC 3261 sections 8.2.3, 21.4.13, 21.4.30 and 23.2): status, headers, body. */

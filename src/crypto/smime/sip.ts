@@ -10,8 +10,8 @@ import type { Certificate } from '../chain.ts';
 import { CIPHERS, type CipherName } from '../cms/ciphers.ts';
 import type { SignedData } from '../cms/signed-data.ts';
 import type { VerifiedSigner } from '../cms/verify.ts';
-import { isSmime, openLayers, type Content, type OpenerOptions } from './layers.ts';
-import { entityOf, headerOf, mediaTypeOf, type Entity, type Header } from './mime.ts';
+import { isSignedPart, isSmime, openLayers, type Content, type OpenerOptions } from './layers.ts';
+import { entityOf, headerOf, type Entity, type Header } from './mime.ts';
 import { encryptPart, signPart, type SignPartOptions, type Transfer } from './parts.ts';
 import { refusal, type SmimeRefusal } from './refusal.ts';
 import {
@@ -58,17 +58,11 @@ export function protectSip(bytes: Buffer, options: ProtectOptions): Parsed<Buffe
   }
   if (encrypt !== undefined) {
     if (part === null) return refused('SIP: no body to encrypt');
-    if (!CIPHERS[encrypt.cipher ?? 'aes-256-gcm'].authenticated && !isSigned(part))
+    if (!CIPHERS[encrypt.cipher ?? 'aes-256-gcm'].authenticated && !isSignedPart(part))
       return refused('SIP: AES-CBC only around a signature: sign first');
     part = encryptPart(part, { ...encrypt, transfer });
   }
   return part === null ? parsed(bytes) : withBody(bytes, message, part, sign === undefined ? null : date);
-}
-
-/** Is the part signed as S/MIME says? For CBC; whoever opens it verifies. */
-function isSigned(part: Entity): boolean {
-  const { type, parameters } = mediaTypeOf(part);
-  return type === 'multipart/signed' || (isSmime(part) && parameters['smime-type']?.toLowerCase() === 'signed-data');
 }
 
 export interface OpenOptions extends OpenerOptions {

@@ -13,6 +13,7 @@ import {
   type DerNode,
   type Fields,
 } from '../der.ts';
+import { kidOf, sizeOf } from '../public-key.ts';
 import { RSA_ENCRYPTION, signatureAlgorithmOf, type SignatureAlgorithm } from './algorithms.ts';
 
 /** Bits of keyUsage (RFC 5280 section 4.2.1.3): bit 0 of the standard is the highest of the first octet. */
@@ -24,8 +25,8 @@ export const KEY_USAGE = {
   cRLSign: 0x02,
 } as const;
 
-/** Shortest and longest modulus that is taken, bits: the first for safety, the second because checking costs its square. */
-export const RSA_BITS = { least: 2048, most: 4096 } as const;
+/** Larger keys are refused: whoever sends a certificate chooses what checking it costs. */
+const MOST_BITS = 4096;
 
 /** An X.509 v3 certificate with an RSA key (RFC 5280 section 4.1), read and not yet trusted. */
 export interface Certificate {
@@ -75,7 +76,7 @@ const MOST_CERTIFICATE_BYTES = 64 << 10;
 
 /**
  * Reads a certificate in DER. Refused: what is not DER, other versions than 3, a key that is not RSA of 2048 to 4096 bits with
- * e ≥ 65537, an extension twice or damaged.
+ * e = 65537, an extension twice or damaged.
  */
 export function readCertificate(bytes: Uint8Array): Parsed<Certificate> {
   if (bytes.length > MOST_CERTIFICATE_BYTES) return refused('certificate: longer than 65536 bytes');
@@ -118,7 +119,7 @@ export function readCertificate(bytes: Uint8Array): Parsed<Certificate> {
     notBefore,
     notAfter,
     spki,
-    kid: createHash('sha256').update(spki).digest('base64url'),
+    kid: kidOf(spki),
     ...key.value,
     algorithm: signatureAlgorithmOf(algorithmNode),
     signature,
@@ -138,12 +139,10 @@ function rsaKeyOf(spki: Buffer): Parsed<{ readonly key: KeyObject; readonly bits
   } catch {
     return refused('certificate: a damaged key');
   }
-  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
-  if (modulusLength < RSA_BITS.least || modulusLength > RSA_BITS.most)
-    return refused(`certificate: an RSA key of ${modulusLength} bits, ${RSA_BITS.least} to ${RSA_BITS.most} are taken`);
-  if (publicExponent < 65_537n || publicExponent % 2n === 0n)
-    return refused('certificate: an RSA exponent below 65537');
-  return parsed({ key, bits: modulusLength });
+  const bits = sizeOf(key);
+  if (!bits.ok) return refused(`certificate: ${bits.reason}`);
+  if (bits.value > MOST_BITS) return refused(`certificate: an RSA key of more than ${MOST_BITS} bits`);
+  return parsed({ key, bits: bits.value });
 }
 
 /** What an extension says, by its OID. Each gets the content of extnValue. */
