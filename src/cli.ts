@@ -164,6 +164,19 @@ function buildProgram(): Command {
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/rotate.ts')));
 
+  const keys = program.command('keys').description('keys and certificates, and their copies at the PBX');
+  keys
+    .command('push [accounts...]')
+    .description("the PBX holds the store's public keys, certificates and revocations, read back byte for byte")
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/keys-push.ts')));
+  keys
+    .command('list')
+    .description('with --pushed: what the store knows beside what the PBX holds; 1 where they differ')
+    .requiredOption('--pushed', 'compare with the PBX: public keys, revocations, changed passwords, refused addresses')
+    .option('--mend', 'first make the PBX hold what the store says', false)
+    .action(action(() => import('./commands/keys-pushed.ts')));
+
   const respond = program.command('respond').description('what is done about what');
   respond
     .command('test [incident]')

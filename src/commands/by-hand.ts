@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, RingfenceError } from '../errors.ts';
 import type { Decision, Millis } from '../model.ts';
 import type { Enforcer, EnforcerHealth, Kind, StandingEntry } from '../respond/enforcer.ts';
+import type { KeyPublisher } from '../respond/key-publisher.ts';
 import { DEFAULT_END, LONGEST, type RefusalCode } from '../respond/safeguards.ts';
 import type { Site } from '../site/index.ts';
 import type { Store } from '../store/index.ts';
@@ -9,6 +10,7 @@ import { SECOND } from '../time.ts';
 import type { ControlHandlers } from './control.ts';
 import { Refusal, type MethodParams } from './control-methods.ts';
 import { readTarget } from './hand-target.ts';
+import { inventoryByHand, pushKeysByHand } from './pushing.ts';
 import { rotateByHand, unrotateByHand } from './rotating.ts';
 
 /** What people do by hand is done on this: the daemon's enforcer, or that of a command where there is no daemon. */
@@ -19,6 +21,8 @@ export interface Hand {
   readonly mode: () => 'observe' | 'enforce';
   /** prefixes by which a number as dialled is told from one in E.164 digits */
   readonly dialing: () => { readonly outside: string; readonly international: readonly string[] };
+  /** public keys as the PBX holds them */
+  readonly keys: KeyPublisher;
   /** names of the PBX's endpoints; null: it has not told them */
   readonly endpoints: () => readonly string[] | null;
 }
@@ -236,6 +240,8 @@ export function handHandlers(
     rotate: (params) => rotateByHand(hand, params),
     unrotate: (params) => unrotateByHand(hand, params),
     blocks: () => listByHand(hand),
+    pushKeys: (params) => pushKeysByHand(hand, params),
+    keyInventory: (params) => inventoryByHand(hand, params),
     status: () => ({ pid: process.pid, mode: hand.mode(), enforcement: hand.enforcer.health(), ...more.status() }),
     reload: () => {
       const problem = more.reload();

@@ -35,6 +35,9 @@ export const methods = {
   allow: z.strictObject({ account: value, lasts, why }),
   rotate: z.strictObject({ account: value, lasts: lasts.nullable().default(null), why }),
   unrotate: z.strictObject({ account: value, why }),
+  pushKeys: z.strictObject({ accounts: z.array(value).max(10_000).default([]), why }),
+  /** `mend`: first make them agree, where that can be done */
+  keyInventory: z.strictObject({ mend: z.boolean().default(false), why }),
   status: z.strictObject({}),
   reload: z.strictObject({}),
 } as const;

@@ -9,6 +9,7 @@ import type { Millis } from '../model.ts';
 import { connectAmi, type AmiSession } from '../pbx/ami.ts';
 import { readEndpoints, type PbxEndpoint } from '../pbx/ami-state.ts';
 import type { CallLeg, Enforcer } from '../respond/enforcer.ts';
+import { KeyPublisher } from '../respond/key-publisher.ts';
 import type { Site } from '../site/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { SECOND } from '../time.ts';
@@ -92,6 +93,7 @@ export async function directly<T>(
       store,
       site: () => site,
       mode: () => settings.mode,
+      keys: new KeyPublisher({ store, ami: () => session, log, now: Date.now }),
       dialing: () => settings.dialing,
       endpoints: () => endpoints?.map(({ endpoint }) => endpoint) ?? null,
       away,

@@ -10,6 +10,7 @@ import { attackLines } from '../respond/attacks/line.ts';
 import { AttackLog } from '../respond/attacks/log.ts';
 import { emergencyAsDialled } from '../respond/declarations.ts';
 import type { Enforcer } from '../respond/enforcer.ts';
+import { KeyPublisher } from '../respond/key-publisher.ts';
 import type { Change } from '../respond/incidents.ts';
 import { actDetail } from '../respond/policy.ts';
 import { check } from '../respond/safeguards.ts';
@@ -33,6 +34,8 @@ export interface RunActingOptions {
 /** What the daemon does about what it finds: the enforcer, with what happens told to it. */
 export class RunActing {
   readonly enforcer: Enforcer;
+  /** public keys as the PBX holds them */
+  readonly keys: KeyPublisher;
   readonly #options: RunActingOptions;
   #config: Config;
   #pin: string | null;
@@ -53,6 +56,7 @@ export class RunActing {
       legs: (call) => target().pipeline.correlator.legsOf(call),
       registrations: (address) => target().pipeline.correlator.registrationsFrom(address),
     });
+    this.keys = new KeyPublisher({ store: options.store, ami: options.session, log: options.log, now: Date.now });
     this.#declare(options.site);
     this.#useMode();
   }
@@ -95,6 +99,7 @@ export class RunActing {
     void this.#lookAtSorcery(session);
     this.#declare(this.#options.target().site);
     this.enforcer.loggedIn(session);
+    this.keys.loggedIn();
   }
 
   /** What Asterisk cannot do as it is set up is said once, with the line that mends it. */
@@ -118,6 +123,7 @@ export class RunActing {
   tick(now: Millis): void {
     if (now >= this.#declareAt) this.#declare(this.#options.target().site);
     this.enforcer.tick(now);
+    this.keys.tick(now);
   }
 
   /** What the settings want at the PBX now: another thing at closing time than at noon. */

@@ -1,6 +1,7 @@
 import type { Settings } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Enforcer } from '../respond/enforcer.ts';
+import type { KeyPublisher } from '../respond/key-publisher.ts';
 import type { Store } from '../store/index.ts';
 import { SECOND } from '../time.ts';
 import { handHandlers, watchPanic, type Hand } from './by-hand.ts';
@@ -9,6 +10,7 @@ import type { Target } from './feeds.ts';
 
 export interface RunControlOptions {
   readonly enforcer: Enforcer;
+  readonly keys: KeyPublisher;
   readonly store: Store;
   readonly settings: () => Settings;
   readonly target: () => Target;
@@ -21,9 +23,10 @@ export interface RunControlOptions {
 
 /** The daemon's ear for people: commands by its socket, and the panic switch that was pulled while it hung. */
 export async function startRunControl(options: RunControlOptions): Promise<Control> {
-  const { enforcer, store, settings, target, status, reload, log } = options;
+  const { enforcer, keys, store, settings, target, status, reload, log } = options;
   const hand: Hand = {
     enforcer,
+    keys,
     store,
     site: () => target().site,
     mode: () => settings().mode,

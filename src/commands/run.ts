@@ -186,7 +186,7 @@ class Daemon {
       log: this.#log,
     };
     this.#control = await startRunControl({
-      ...{ store: this.#store, log: this.#log, enforcer: this.#acting.enforcer },
+      ...{ store: this.#store, log: this.#log, enforcer: this.#acting.enforcer, keys: this.#acting.keys },
       settings: () => this.#settings,
       target: () => this.#target,
       status: () => this.#status(),

@@ -14,6 +14,7 @@ import { Counters } from '../../src/counters.ts';
 import { PeerError } from '../../src/errors.ts';
 import type { Action, Decision, Incident, Subject } from '../../src/model.ts';
 import { createEnforcer, type ActDetail, type Enforcer, type EnforcerOptions } from '../../src/respond/enforcer.ts';
+import { KeyPublisher } from '../../src/respond/key-publisher.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { DAY, HOUR } from '../../src/time.ts';
 import { FakePbx } from '../support/fake-pbx.ts';
@@ -104,7 +105,8 @@ class Bench {
   }
 
   get hand(): Hand {
-    return { ...reading, enforcer: this.enforcer, store: this.store, mode: () => this.mode };
+    const keys = new KeyPublisher({ store: this.store, ami: () => this.pbx, log: this.log.log, now: () => this.now });
+    return { ...reading, enforcer: this.enforcer, keys, store: this.store, mode: () => this.mode };
   }
 
   /** Everything that is under way comes to its end. */

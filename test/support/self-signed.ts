@@ -2,9 +2,9 @@ import forge from 'node-forge';
 import { generateKeyPairSync } from 'node:crypto';
 
 /** A certificate for 127.0.0.1 and its key as PEM, good for a day. It is its own CA. */
-export function selfSigned(): { cert: string; key: string } {
+export function selfSigned(bits = 2048): { cert: string; key: string } {
   const pair = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
+    modulusLength: bits,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
