@@ -71,8 +71,11 @@ export async function inventoryByHand(
   const notes: string[] = [];
   if (mend) {
     await told(keys.publish(actorOf('hand', why)));
-    for (const end = performance.now() + MEND_WITHIN; !enforcer.agrees() && performance.now() < end; await sleep(10))
+    const end = performance.now() + MEND_WITHIN;
+    while (!enforcer.agrees() && performance.now() < end) {
+      await sleep(10);
       enforcer.tick(Date.now());
+    }
   }
   const found = await told(keys.inventory());
   const { entries, foreign } = enforcer.standing();
