@@ -30,6 +30,11 @@ const count = (text: string): number => {
   return Number(text);
 };
 
+const digits = (text: string): number => {
+  if (!/^[0-8]$/.test(text)) throw new InvalidArgumentError(`"${text}" is not a number from 0 to 8`);
+  return Number(text);
+};
+
 const failOn = (): Option =>
   new Option('--fail-on <severity>', 'exit 1 when an alert of this severity or a graver one was found')
     .choices([...SEVERITIES, 'never'])
@@ -237,6 +242,16 @@ function buildProgram(): Command {
     .description('the records, oldest first; json: one object a line, which audit verify takes')
     .option('--since <when>', 'a duration back from now (1d) or a time', since)
     .action(action(() => import('./commands/audit-export.ts')));
+  audit
+    .command('passwords [file...]')
+    .description(
+      'whose SIP password falls to a dictionary, from accepted digest answers: recordings, or what the daemon kept',
+    )
+    .option('--seconds <n>', 'how long it may take', count, 600)
+    .option('--rate <n>', 'candidates a second at the most', count, 100_000)
+    .option('--wordlist <file>', 'a word a line, tried as they stand')
+    .option('--pin-digits <n>', 'every number of up to so many digits is tried (default: [audit] pin_digits)', digits)
+    .action(action(() => import('./commands/audit-passwords.ts')));
 
   program
     .command('tune [files...]')

@@ -307,6 +307,10 @@ function warningsOf(settings: Settings): string[] {
     warnings.push(
       'mode = "enforce" without [asterisk.ami]: nothing can be done at Asterisk; add the section (docs/operators-guide.md)',
     );
+  if (settings.audit.passwords && settings.hep === undefined)
+    warnings.push(
+      '[audit] passwords without [hep]: digest answers come by mirrored SIP; add the section, or audit a recording',
+    );
   return warnings;
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { followCdrFile, scanCdrFile, type CdrBatch, type CdrFollower } from '../collect/cdr-file.ts';
 import { listenHep, type HepCollector } from '../collect/hep.ts';
 import { readNamed, readSecret, type Config } from '../config.ts';
+import type { PacketPath } from '../correlate/sip-facts.ts';
 import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
 import { keepAmi, type AmiKeeper, type AmiSession, type PbxEndpoint } from '../pbx/ami.ts';
@@ -31,6 +32,8 @@ export interface FeedsContext {
   readonly config: Config;
   readonly target: Target;
   readonly recorder: Recorder;
+  /** every mirrored SIP packet, where somebody keeps digest answers */
+  readonly heard?: (path: PacketPath, payload: Buffer, at: Millis) => void;
   readonly counters: Counters;
   readonly log: Log;
 }
@@ -79,6 +82,7 @@ export async function startHep(context: FeedsContext, password: string | null): 
         const seenAt = packet.seenAt ?? arrival;
         if (Math.abs(arrival - seenAt) > SKEWED) skewed(packet.captureId, seenAt - arrival);
         target.pipeline.correlator.sip(packet, packet.payload, seenAt, arrival);
+        context.heard?.(packet, packet.payload, arrival);
       },
       refused: ({ at, source, reason }) => target.pipeline.correlator.malformed('hep', source, reason, at, at),
     },

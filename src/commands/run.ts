@@ -12,6 +12,7 @@ import type { Site } from '../site/index.ts';
 import type { Store } from '../store/index.ts';
 import { DAY, HOUR, MINUTE, parseDuration, SECOND } from '../time.ts';
 import { enforces } from './acting.ts';
+import { AnswerKeeper } from './audit/answer-store.ts';
 import { readSecrets, startAmi, startCdr, startHep, type Target } from './feeds.ts';
 import { lockStore } from './lock.ts';
 import { RunActing } from './run-acting.ts';
@@ -94,6 +95,8 @@ class Daemon {
   readonly #log: Log;
   readonly #target: Target;
   readonly #recorder: Recorder;
+  /** [audit] passwords */
+  readonly #answers: AnswerKeeper | null;
   readonly #acting: RunActing;
   readonly #health: RunHealth;
   readonly #audit: RunAudit;
@@ -139,6 +142,9 @@ class Daemon {
     });
     this.#audit = new RunAudit({ store, log });
     this.#target = { site, pipeline: this.#pipeline(config, site), endpoints: [] };
+    this.#answers = config.settings.audit.passwords
+      ? new AnswerKeeper(store, (username) => this.#target.site.accounts.resolve(username))
+      : null;
     this.#acting = new RunActing({
       ...{ config, site, store, counters, log },
       target: () => this.#target,
@@ -182,6 +188,7 @@ class Daemon {
       config: this.#config,
       target: this.#target,
       recorder: this.#recorder,
+      ...(this.#answers === null ? {} : { heard: this.#answers.answers.take.bind(this.#answers.answers) }),
       counters: this.#counters,
       log: this.#log,
     };
@@ -217,6 +224,7 @@ class Daemon {
         'still watching',
       );
     });
+    this.#every(MINUTE, () => this.#keepAnswers());
     this.#every(6 * HOUR, () => void this.#purge());
     for (const { transport, address, port } of this.#hep?.addresses() ?? [])
       this.#log.info(`listening for mirrored SIP on ${transport}:${address}:${port}`);
@@ -247,6 +255,19 @@ class Daemon {
     this.#ready = true;
     process.stderr.write('ringfence ready\n');
     tellSystemd('--ready', this.#log);
+  }
+
+  #keepAnswers(): void {
+    const { audit } = this.#config.settings;
+    const keep = parseDuration(audit.passwords_keep);
+    const before = Date.now() - (keep.ok ? keep.value : 7 * DAY);
+    try {
+      // switched off: what was kept goes at once
+      if (this.#answers === null) this.#store.digestAnswers.forget(Infinity);
+      else this.#answers.flush(before);
+    } catch (error) {
+      this.#log.error(`digest answers could not be kept: ${messageOf(error)}`);
+    }
   }
 
   async #purge(): Promise<void> {
@@ -289,6 +310,7 @@ class Daemon {
           s.health,
           s.heartbeat,
           s.respond.limits,
+          s.audit.passwords,
         ]);
       const pipeline = this.#pipeline(config, site);
       pipeline.restore(new Map(this.#target.pipeline.snapshot().map((part) => [part.name, part])));
@@ -303,7 +325,7 @@ class Daemon {
       for (const warning of config.warnings) this.#log.warn(warning);
       if (fixed(config.settings) !== fixed(this.#config.settings))
         this.#log.warn(
-          '[asterisk], [hep], [store], [kamailio], [nftables], [console], [metrics], [health], [heartbeat] or [respond.limits] changed: that takes effect at the next start of ringfence',
+          '[asterisk], [hep], [store], [kamailio], [nftables], [console], [metrics], [health], [heartbeat], [respond.limits] or [audit] passwords changed: that takes effect at the next start of ringfence',
         );
       return null;
     } catch (error) {
@@ -326,6 +348,7 @@ class Daemon {
     const closed = Promise.all([this.#hep?.close(), this.#ami?.close(), this.#health.close()]);
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
+    this.#keepAnswers();
     const stored = [this.#recorder.close(), await this.#acting.close(), this.#closeAudit()].every(Boolean);
     await this.#notify.close();
     if (!stored) this.#log.error({ changes: this.#recorder.waiting }, 'the store could not take what was judged last');

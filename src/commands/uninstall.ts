@@ -262,7 +262,7 @@ function purge(config: Config, store: string, done: Done): void {
   const named = [asterisk.ami?.secret_file, hep?.password_file].flatMap((file) =>
     file === undefined ? [] : [resolve(config.directory, file)],
   );
-  const files = ['', '-wal', '-shm', '.lock', '.sock'].map((ending) => `${store}${ending}`);
+  const files = ['', '-wal', '-shm', '.lock', '.sock', '.audit.key'].map((ending) => `${store}${ending}`);
   for (const path of [...files, ...named, ...(config.file === null ? [] : [config.file])]) {
     if (!existsSync(path)) continue;
     rmSync(path);

@@ -14,6 +14,7 @@ import { Connection, storeError } from './connection.ts';
 import { decisionsTable, type DecisionsTable } from './decisions.ts';
 import { enrolmentsTable, type EnrolmentsTable } from './enrolments.ts';
 import { deliveriesTable, type DeliveriesTable, type NewDelivery } from './deliveries.ts';
+import { digestAnswersTable, type DigestAnswersTable } from './digest-answers.ts';
 import { enforcementTable, type EnforcementTable } from './enforcement.ts';
 import { evidenceTable, type EvidenceTable } from './evidence.ts';
 import { prepareFile } from './file.ts';
@@ -41,6 +42,7 @@ export {
   type RevocationReason,
 } from './certificates.ts';
 export type { DeliveriesTable, Delivery, DeliveryState, NewDelivery } from './deliveries.ts';
+export type { SealedAnswer } from './digest-answers.ts';
 export type { Enforcement, EnforcementTable } from './enforcement.ts';
 export type { Enrolment, EnrolmentsTable } from './enrolments.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
@@ -74,6 +76,7 @@ export interface Tables {
   readonly enrolments: EnrolmentsTable;
   readonly audit: AuditTable;
   readonly deliveries: DeliveriesTable;
+  readonly digestAnswers: DigestAnswersTable;
 }
 
 /** What one step of judging leads to. All of it is committed, or nothing. */
@@ -199,6 +202,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     enrolments: enrolmentsTable(connection),
     audit: auditTable(connection, clock),
     deliveries: deliveriesTable(connection),
+    digestAnswers: digestAnswersTable(connection),
   };
   const step = (before: Millis): PurgeStep => purgeStep(connection, tables, before);
   return {

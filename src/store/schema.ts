@@ -104,6 +104,10 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX alarms_since ON alarms (since);
   `,
+  `
+  CREATE TABLE digest_answers (account TEXT PRIMARY KEY, at INTEGER NOT NULL, sealed TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX digest_answers_at ON digest_answers (at);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -11,6 +11,8 @@ export interface Credentials {
   readonly response: string;
   /** nonce count; null if there is none or it is not hexadecimal */
   readonly nc: number | null;
+  /** as sent, which the response is computed over */
+  readonly ncText: string;
   readonly cnonce: string;
   readonly qop: string;
   /** as sent; '' means MD5 */
@@ -153,6 +155,7 @@ export function scanCredentials(
     uri: value(3),
     response: value(4),
     nc: nonceCount(value(5)),
+    ncText: value(5),
     cnonce: value(6),
     qop: value(7),
     algorithm: value(8),

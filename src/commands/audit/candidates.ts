@@ -1,3 +1,5 @@
+import { dates, patterns } from './patterns.ts';
+import { capital, listed, reversed, TAILS, years } from './texts.ts';
 import { DICTIONARY, VENDOR_DEFAULTS } from './words.ts';
 
 /** Why a secret is weak. The secret itself is never told. */
@@ -57,20 +59,6 @@ export interface Owner {
   readonly sites: readonly string[];
 }
 
-/** The years that people put into secrets. */
-const FIRST_YEAR = 1940;
-const LAST_YEAR = 2032;
-
-const years = (from: number): string[] => Array.from({ length: LAST_YEAR - from + 1 }, (_, i) => String(from + i));
-const reversed = (text: string): string => Array.from(text).reverse().join('');
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-const TAILS: readonly string[] = [
-  ...['', '0', '1', '2', '3', '7', '9', '00', '01', '10', '11', '12', '22', '23', '69', '77', '88', '99', '000', '007'],
-  ...['100', '111', '123', '321', '666', '777', '999', '1111', '1234', '4321', '12345', '123456'],
-  ...['!', '?', '.', '#', '*', '$', '!!', '1!', '12!', '123!', '1234!', '@1', '@12', '@123', '_1', '-1', '#1', '.1'],
-  ...years(1990),
-];
 /** Behind a year or a number people put one of these. */
 const YEAR_TAILS: readonly string[] = years(2010).flatMap((year) => [`${year}!`, `@${year}`, `-${year}`, `_${year}`]);
 
@@ -88,7 +76,7 @@ function disguises(word: string): string[] {
   return [
     ...[reversed(low), low + low, capital(low) + capital(low), low.replaceAll(/[aeiou]/g, '')],
     ...['o', 'e', 'ae', 'ao', 'eo', 'is', 'aeio', 'aeios', 'aeiost'].map((letters) => swapped(low, letters)),
-    ...['o', 'aeio', 'aeios'].map((letters) => capital(swapped(low, letters))),
+    ...['o', 'e', 'aeio', 'aeios'].map((letters) => capital(swapped(low, letters))),
     ...[at, capital(at), at.replaceAll('o', '0'), capital(at).replaceAll('o', '0')],
     ...[
       low.replaceAll('s', '$'),
@@ -108,85 +96,12 @@ function* withTails(word: string): Generator<string> {
   }
 }
 
-const HEADS: readonly string[] = [
-  ...[
-    'ext',
-    'ext-',
-    'ext_',
-    'ext.',
-    'exten',
-    'extension',
-    'Ext',
-    'EXT',
-    'x',
-    'X',
-    'e',
-    'n',
-    'nst',
-    'tel',
-    'Tel',
-    'telefon',
-    'phone',
-  ],
-  ...[
-    'Phone',
-    'sip',
-    'SIP',
-    'Sip',
-    'pbx',
-    'PBX',
-    'voip',
-    'iax',
-    'user',
-    'User',
-    'u',
-    'p',
-    'pw',
-    'PW',
-    'pwd',
-    'pass',
-    'Pass',
-    'password',
-  ],
-  ...[
-    'Password',
-    'passwort',
-    'Passwort',
-    'secret',
-    'Secret',
-    'test',
-    'asterisk',
-    'Asterisk',
-    '0',
-    '00',
-    '1',
-    '9',
-    '12',
-    '123',
-    '!',
-    '#',
-    '*',
-    'dect',
-    'a',
-    'A',
-  ],
-];
-const BEHIND: readonly string[] = [
-  ...Array.from('abcdefghijklmnopqrstuvwxyz'),
-  'abc',
-  'ABC',
-  'xyz',
-  'pw',
-  'pass',
-  'Pass',
-  'sip',
-  'pbx',
-  'tel',
-  'ext',
-  'secret',
-  'password',
-  '#*',
-];
+const HEADS =
+  listed(`ext ext- ext_ ext. exten extension Ext EXT x X e n nst tel Tel telefon phone Phone sip SIP Sip pbx PBX voip iax user User u p
+  pw PW pwd pass Pass password Password passwort Passwort secret Secret test asterisk Asterisk 0 00 1 9 12 123 ! # * dect a A`);
+const BEHIND = listed(
+  `a b c d e f g h i j k l m n o p q r s t u v w x y z abc ABC xyz pw pass Pass sip pbx tel ext secret password #*`,
+);
 
 /** An extension number and what is made of it. */
 function* variations(name: string): Generator<Candidate> {
@@ -220,84 +135,10 @@ function* variations(name: string): Generator<Candidate> {
 /** Parts of a name: `head-office.example.com` gives head, office, example, com, headoffice. */
 function parts(text: string): string[] {
   const found = text.split(/[^\p{L}\p{N}]+/u).filter((part) => part.length >= 2);
-  const first = found.map((part) => part.charAt(0)).join('');
-  return [
-    ...new Set([
-      ...found,
-      found.join(''),
-      found.map(capital).join(''),
-      found.join('-'),
-      found.slice(0, 2).join(''),
-      first,
-      text,
-    ]),
-  ].filter((part) => part.length >= 2 && part.length <= 64);
-}
-
-const ROWS = [
-  '1234567890',
-  'qwertyuiop',
-  'qwertzuiop',
-  'azertyuiop',
-  'asdfghjkl',
-  'qsdfghjklm',
-  'zxcvbnm',
-  'yxcvbnm',
-  'wxcvbn',
-];
-const COLUMNS = ['1qaz', '2wsx', '3edc', '4rfv', '5tgb', '6yhn', '7ujm', '1qay', '2wsx', '3edc'];
-const WALKS = ['1q2w3e4r5t6y7u8i9o0p', '1q2w3e4r5t6z7u8i9o0p', 'q1w2e3r4t5y6', 'q1w2e3r4t5z6', 'qawsedrftg', 'a1s2d3f4g5', '1a2b3c4d5e6f', 'a1b2c3d4e5f6', 'abcdefghijklmnopqrstuvwxyz', 'zyxwvutsrqponmlkjihgfedcba', '01234567890123456789', '98765432109876543210']; // prettier-ignore
-
-function* windowsOf(text: string, from: number): Generator<string> {
-  for (let length = from; length <= text.length; length++)
-    for (let at = 0; at + length <= text.length; at++) yield text.slice(at, at + length);
-}
-
-/** Keyboards, keypads, runs and repetitions. */
-function* patterns(): Generator<string> {
-  const short: string[] = [];
-  for (const row of [...ROWS, ...ROWS.map(reversed)])
-    for (const walk of windowsOf(row, 3)) {
-      yield* [walk, capital(walk), walk.toUpperCase()];
-      if (walk.length <= 6) short.push(walk);
-    }
-  for (const walk of WALKS) for (const piece of windowsOf(walk, 3)) yield* [piece, capital(piece), piece.toUpperCase()];
-  for (const a of COLUMNS) {
-    yield* [a, reversed(a), capital(a)];
-    for (const b of COLUMNS) {
-      yield* [a + b, a + capital(b), a + reversed(b), a + b.toUpperCase()];
-      for (const c of COLUMNS) yield* [a + b + c, a + b + c.toUpperCase()];
-    }
-  }
-  for (const walk of short) {
-    for (const tail of TAILS) yield* [walk + tail, capital(walk) + tail];
-    for (const other of ['123', '321', '1234', 'abc', 'asd', 'qwe', 'yxc', 'zxc', '!@#'])
-      yield* [other + walk, walk + other];
-    yield* [walk + walk, walk + reversed(walk)];
-  }
-  for (const c of 'abcdefghijklmnopqrstuvwxyz0123456789*#!.-x'.split(''))
-    for (let length = 1; length <= 16; length++) yield* [c.repeat(length), c.toUpperCase().repeat(length)];
-  for (let pair = 0; pair < 100; pair++) {
-    const two = String(pair).padStart(2, '0');
-    for (let times = 2; times <= 6; times++) yield two.repeat(times);
-  }
-  for (let three = 0; three < 1000; three++)
-    yield* [String(three).padStart(3, '0').repeat(2), String(three).padStart(3, '0').repeat(3)];
-  yield* ['147258369', '159753', '159357', '741852963', '963852741', '789456123', '123654789', '14789632', '13579', '24680', '1357924680', '112233', '11223344', '1122334455', '123123123', '12344321', '123454321', '1234512345', '12345678910', '3141592', '31415926', '27182818', '!@#$%', '!@#$%^', '!@#$%^&*', '!"§$%', '1!2@3#', '1!2"3§']; // prettier-ignore
-}
-
-function* dates(): Generator<string> {
-  for (const year of years(FIRST_YEAR)) {
-    yield year;
-    const short = year.slice(2);
-    for (let month = 1; month <= 12; month++)
-      for (let day = 1; day <= 31; day++) {
-        const m = String(month).padStart(2, '0');
-        const d = String(day).padStart(2, '0');
-        yield* [`${d}${m}${year}`, `${m}${d}${year}`, `${year}${m}${d}`];
-        yield* [`${d}.${m}.${year}`, `${d}${m}${short}`, `${short}${m}${d}`];
-      }
-  }
+  const runs = [found, ...found.slice(1).map((part, i) => [found[i] ?? '', part])];
+  const joined = runs.flatMap((run) => [run.join(''), run.map(capital).join(''), run.join('-')]);
+  const initials = found.map((part) => part.charAt(0)).join('');
+  return [...new Set([...found, ...joined, initials, text])].filter((part) => part.length >= 2 && part.length <= 64);
 }
 
 function* of(weakness: Weakness, texts: Iterable<string>): Generator<Candidate> {

@@ -1,11 +1,11 @@
+import { listed } from './texts.ts';
+
 /**
  * Words that secrets of telephones are made of: of our own gathering, for the rules in candidates.ts to vary. A bigger list
  * is for `--wordlist`.
  */
-const words = (text: string): readonly string[] => text.trim().split(/\s+/);
-
 /** What people take for a password anywhere, in English, German and a few neighbours. */
-const COMMON = words(`
+const COMMON = listed(`
   password passwort passwd pass kennwort secret geheim geheimnis admin administrator root user benutzer test testing tester
   guest gast welcome willkommen hello hallo letmein login changeme default standard temp temporary demo example muster
   master access private public service support system manager chef boss office buero firma company business
@@ -24,7 +24,7 @@ const COMMON = words(`
 `);
 
 /** What telephone systems and those who set them up call things. */
-const TELEPHONY = words(`
+const TELEPHONY = listed(`
   asterisk freepbx pbx ippbx ipbx elastix trixbox issabel vicidial fusionpbx pjsip chansip sip sips iax voip telephony telefonie
   phone telephone telefon telefono handset headset softphone deskphone desk dect gigaset fritz fritzbox extension exten ext
   nebenstelle durchwahl apparat anschluss line leitung trunk carrier provider gateway voicemail mailbox fax telefax
@@ -35,7 +35,7 @@ const TELEPHONY = words(`
 `);
 
 /** What devices, distributions and sample configurations come with. */
-export const VENDOR_DEFAULTS: readonly string[] = words(`
+export const VENDOR_DEFAULTS: readonly string[] = listed(`
   admin admin123 adminpass administrator root toor user 0000 1111 1234 12345 123456 4321 22222 456 789 123 9999 8888
   cisco Cisco linksys sipura polycom Polycom PlcmSpIp plcmspip yealink grandstream snom aastra mitel avaya craft craftpw
   gigaset fanvil htek escene akuvox alcatel panasonic audiocodes patton digium sangoma obihai obi ubnt ubiquiti mediatrix
