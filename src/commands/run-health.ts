@@ -14,6 +14,7 @@ import type { Event } from '../model.ts';
 import type { AmiKeeper } from '../pbx/ami.ts';
 import type { Enforcer } from '../respond/enforcer.ts';
 import type { Change } from '../respond/incidents.ts';
+import type { ChannelHealth } from '../respond/notify/notifier.ts';
 import type { JudgementStore, Recorder } from '../respond/recorder.ts';
 import type { Store } from '../store/index.ts';
 import { MINUTE, SECOND } from '../time.ts';
@@ -37,6 +38,8 @@ export interface RunHealthOptions {
   readonly ami: () => AmiKeeper | null;
   /** has it become ready? */
   readonly ready: () => boolean;
+  /** the channels by which people are told */
+  readonly channels: () => readonly ChannelHealth[];
   /** tells people that something is wrong with ringfence itself, or well again */
   readonly told?: (notice: AlarmNotice) => void;
 }
@@ -189,10 +192,19 @@ export class RunHealth {
       ],
       store: { ...store.size(), failing: this.#isRefused(), incidents: this.#kept() },
       sizes: target().pipeline.sizes(),
-      notifiers: [],
+      notifiers: this.#channels(),
       heartbeat: this.#alarms?.heartbeat() ?? null,
       alarms: this.#alarms?.names() ?? [],
     };
+  }
+
+  #channels(): Readings['notifiers'] {
+    const { channels, counters } = this.#options;
+    return channels().map(({ name, waiting, failingSince }) => ({
+      ...{ channel: name, up: failingSince === null, waiting },
+      delivered: counters.get(`notify.told.${name}`),
+      failed: counters.get(`notify.failed.${name}`),
+    }));
   }
 
   #isRefused(): boolean {

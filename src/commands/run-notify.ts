@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { ALARMS, type AlarmNotice } from '../console/alarms.ts';
 import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
 import type { Alert } from '../model.ts';
@@ -69,6 +70,11 @@ export class RunNotify {
 
   told(alert: Alert): void {
     this.#notifier.told(alert, Date.now());
+  }
+
+  /** Something wrong with ringfence itself. That a channel is stuck the others tell by themselves. */
+  alarm({ alarm, since, until, facts }: AlarmNotice): void {
+    if (alarm !== 'notify-stuck') this.#notifier.alarm({ alarm, since, until, facts }, ALARMS[alarm], Date.now());
   }
 
   changed(change: Change): void {

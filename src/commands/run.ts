@@ -126,6 +126,8 @@ class Daemon {
       cdr: () => this.#cdr,
       ami: () => this.#ami,
       ready: () => this.#ready,
+      channels: () => this.#notify.health(),
+      told: (notice) => this.#notify.alarm(notice),
     });
     const print = alertPrinter(output, textOptions(site, output));
     this.#recorder = new Recorder({

@@ -90,8 +90,6 @@ export interface NotifierReading {
   readonly waiting: number;
   readonly delivered: number;
   readonly failed: number;
-  /** since when its oldest message waits; null: none does */
-  readonly waitingSince: Millis | null;
 }
 
 export interface HeartbeatReading {

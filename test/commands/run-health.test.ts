@@ -11,7 +11,7 @@ import { watchdogEvery } from '../../src/commands/systemd.ts';
 import { Counters } from '../../src/counters.ts';
 import { openStore } from '../../src/store/index.ts';
 import { encodeHep } from '../../src/wire/hep.ts';
-import { Daemon, until, writeSettings } from '../support/cli.ts';
+import { Daemon, jsonLines, readText, until, writeSettings } from '../support/cli.ts';
 import { FakeAmi } from '../support/fake-ami.ts';
 import { recordingLog } from '../support/log.ts';
 import { promtool } from '../support/promtool.ts';
@@ -161,7 +161,7 @@ describe('ringfence run: metrics and health', function () {
     const health = new RunHealth({
       ...{ config, store: {} as never, counters: new Counters(), log: recordingLog().log },
       ...{ target: () => assert.fail(), mode: () => 'observe', enforcer: () => assert.fail(), ready: () => true },
-      ...{ hep: () => null, cdr: () => null, ami: () => null },
+      ...{ hep: () => null, cdr: () => null, ami: () => null, channels: () => [] },
       recorder: () => ({ triedAt }) as never,
     });
     assert.ok(health.progress());
@@ -191,7 +191,8 @@ describe('ringfence run: metrics and health', function () {
     };
 
     it('packets that the kernel dropped: told once, in the metrics, and kept; Asterisk away: the same, and not again after a restart', async () => {
-      const settings = `${withAmi()}[hep]\nlisten = ["udp:127.0.0.1:0"]\n[health]\naway = "1s"\n`;
+      const TOLD = folder.file('told');
+      const settings = `${withAmi()}[hep]\nlisten = ["udp:127.0.0.1:0"]\n[health]\naway = "1s"\n[notify.command]\nrun = ["sh", "-c", "cat >> ${TOLD}; echo >> ${TOLD}"]\n`;
       const daemon = await run(settings);
       const place = await placeOf(daemon);
       const port = Number(/listening for mirrored SIP on udp:127\.0\.0\.1:(\d+)/.exec(daemon.stderr)?.[1]);

@@ -162,7 +162,7 @@ describe('what is wrong with ringfence', () => {
   const target = (name: string, state: string): Readings['enforcement']['targets'][number] => ({
     ...{ name, state, since: 0, rows: 0, unproved: 0, foreign: 0, contested: 0, median: 0, p99: 0 },
   });
-  const mail = { channel: 'mail', delivered: 0, failed: 3, waitingSince: null };
+  const mail = { channel: 'mail', delivered: 0, failed: 3 };
   /** When each alarm comes, looking every ten seconds at something that begins after a minute. */
   const begins = (broken: (after: number) => Partial<Readings>, cdr: string | null = null): Record<string, number> => {
     const conditioning = new Conditioning(LIMITS, 0);

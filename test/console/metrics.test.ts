@@ -48,7 +48,7 @@ const readings = (tally: Tally, more: Partial<Readings> = {}): Readings => ({
   queues: [{ queue: 'store', length: 3 }],
   store: { file: 10, log: 20, failing: false, incidents: [{ severity: 'high', all: 2, open: 1 }] },
   sizes: { correlate: 9 },
-  notifiers: [{ channel: 'mail', up: true, waiting: 0, delivered: 3, failed: 1, waitingSince: null }],
+  notifiers: [{ channel: 'mail', up: true, waiting: 0, delivered: 3, failed: 1 }],
   heartbeat: { sent: 5, failed: 1, lastAt: at },
   alarms: [{ alarm: 'store-stuck', raised: true }],
   ...more,
@@ -171,7 +171,7 @@ describe('metrics', function () {
   it("promtool finds nothing to say against the text, the hostile characters of a channel's name included", async function () {
     const tally = new Tally(['scan'], 'EUR');
     const hostile = 'a"b\\c\nd{}';
-    const notifiers = [{ channel: hostile, up: true, waiting: 0, delivered: 0, failed: 0, waitingSince: null }];
+    const notifiers = [{ channel: hostile, up: true, waiting: 0, delivered: 0, failed: 0 }];
     const { text } = await scrape(() => readings(tally, { notifiers }));
     assert.deepEqual(promtool(this, ['check', 'metrics'], text), { status: 0, said: '' });
   });

@@ -3,10 +3,12 @@ import { PeerError, type ErrorCode } from '../../errors.ts';
 import type { Delivery } from '../../store/index.ts';
 import { iso, Zone } from '../../time.ts';
 import {
+  alarmText,
   digestOf,
   messageOf,
   notice,
   wordsOf,
+  type AlarmMoment,
   type IncidentStory,
   type Message,
   type MessageOptions,
@@ -24,6 +26,8 @@ export type Telling =
       readonly first: boolean;
     }
   | { readonly kind: 'alarm'; readonly delivery: Delivery; readonly stuck: Stuck }
+  /** something wrong with ringfence itself, or that it is over */
+  | { readonly kind: 'health'; readonly delivery: Delivery; readonly moment: AlarmMoment }
   | { readonly kind: 'test'; readonly delivery: Delivery };
 
 /** A channel that cannot deliver: the body of an alarm's delivery, as JSON. */
@@ -107,6 +111,10 @@ export function messageFor(tellings: readonly Telling[], channel: string, render
       const headline = message.stuck(stuck, waiting, options.words.minute(since, options.zone).trim(), error);
       return notice(headline, message.stuckBody, 'high', options);
     }
+    case 'health': {
+      const { headline, body } = alarmText(first.moment, options.words, options.zone);
+      return notice(headline, body, first.delivery.severity, options);
+    }
     default:
       return messageOf(first.story, { ...options, goesOn: first.kind === 'update' });
   }
@@ -116,12 +124,26 @@ export function messageFor(tellings: readonly Telling[], channel: string, render
 export function objectFor(telling: Telling, site: string): Readonly<Record<string, unknown>> {
   if ('alert' in telling) return { ...telling.alert };
   const { id, at, severity } = telling.delivery;
-  const own = telling.kind === 'alarm' ? { ...telling.stuck, since: iso(telling.stuck.since) } : {};
-  const summary =
-    telling.kind === 'test'
-      ? 'A test of this channel: nothing has happened'
-      : `${telling.stuck.channel} cannot deliver: ${telling.stuck.waiting} wait`;
+  const [summary, own] = contentOf(telling);
   return { id, at: iso(at), kind: telling.kind, severity, site, summary, ...own };
+}
+
+function contentOf(
+  telling: Exclude<Telling, { alert: Alert }>,
+): [summary: string, own: Readonly<Record<string, unknown>>] {
+  switch (telling.kind) {
+    case 'test':
+      return ['A test of this channel: nothing has happened', {}];
+    case 'alarm': {
+      const { channel, waiting, since } = telling.stuck;
+      return [`${channel} cannot deliver: ${waiting} wait`, { ...telling.stuck, since: iso(since) }];
+    }
+    case 'health': {
+      const { alarm, facts, since, until } = telling.moment;
+      const { headline } = alarmText(telling.moment, wordsOf('en'), new Zone('UTC'));
+      return [headline, { alarm, facts, since: iso(since), until: until === null ? null : iso(until) }];
+    }
+  }
 }
 
 /** The gravest severity of what is told together. */

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counters } from '../../counters.ts';
 import { messageOf, PeerError, StoreError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { Alert, Millis } from '../../model.ts';
+import type { Alert, Millis, Severity } from '../../model.ts';
+import type { AlarmMoment } from '../../words/index.ts';
 import type { Delivery, NewDelivery, Store } from '../../store/index.ts';
 import { HOUR, MINUTE, SECOND } from '../../time.ts';
 import { BoundedMap } from '../../windows.ts';
@@ -76,7 +77,7 @@ export class Notifier {
   readonly #lanes: readonly Lane[];
   readonly #stop = new AbortController();
   /** deliveries that the store does not have: it could not be written when they came */
-  readonly #unstored = new Map<string, { readonly delivery: Delivery; readonly alert: Alert }>();
+  readonly #unstored = new Map<string, { readonly delivery: Delivery; readonly alert: Alert | null }>();
   /** told, and the store does not know it: it could not be written, or has yet to take the alert */
   readonly #toldUnsaved = new Map<string, Millis>();
   readonly #updates = new BoundedMap<string>(UPDATES);
@@ -104,6 +105,30 @@ export class Notifier {
       if (this.#stored(() => this.#options.store.deliveries.get(planned.id)) != null) continue;
       if (this.#unstored.size >= UNSTORED) this.#options.counters.add('notify.dropped');
       else this.#unstored.set(planned.id, { delivery: fresh(planned), alert });
+    }
+    this.tick(now);
+  }
+
+  /** Something is wrong with ringfence itself, of that severity, or (with an end) over: told by whatever hears of such. */
+  alarm(moment: AlarmMoment, severity: Severity, now: Millis): void {
+    const over = moment.until !== null;
+    for (const channel of this.#options.routing.forAlarms(severity)) {
+      const planned: NewDelivery = {
+        id: deterministicId('health', moment.alarm, String(moment.since), over ? 'over' : 'begun', channel),
+        ...{
+          channel,
+          kind: 'alarm',
+          alert: '',
+          incident: '',
+          severity: over ? 'info' : severity,
+          at: now,
+          held: false,
+        },
+        ...{ body: JSON.stringify(moment), nextAt: now },
+      };
+      if (this.#stored(() => this.#options.store.deliveries.insert(planned)) !== null) continue;
+      if (this.#unstored.size >= UNSTORED) this.#options.counters.add('notify.dropped');
+      else this.#unstored.set(planned.id, { delivery: fresh(planned), alert: null });
     }
     this.tick(now);
   }
@@ -306,9 +331,12 @@ export class Notifier {
 
   /** What a delivery says; null: it is no longer wanted, and settled so. */
   #telling(delivery: Delivery): Telling | null {
-    if (delivery.kind === 'alarm') return { kind: 'alarm', delivery, stuck: JSON.parse(delivery.body) as Stuck };
+    if (delivery.kind === 'alarm') {
+      const told = JSON.parse(delivery.body) as Stuck | AlarmMoment;
+      return 'alarm' in told ? { kind: 'health', delivery, moment: told } : { kind: 'alarm', delivery, stuck: told };
+    }
     const unstored = this.#unstored.get(delivery.id);
-    if (unstored !== undefined)
+    if (unstored?.alert != null)
       return { kind: 'alert', delivery, alert: unstored.alert, story: storyOfAlert(unstored.alert), first: true };
     const { store } = this.#options;
     const drop = (why: string): null => {

@@ -84,6 +84,16 @@ export class Routing {
       });
   }
 
+  /**
+   * Where it is told that something is wrong with ringfence itself, and that it is over: whatever hears of that severity, by
+   * day and by night, but nobody is rung for it. Routes are about incidents.
+   */
+  forAlarms(severity: Severity): string[] {
+    return this.#rules
+      .filter(({ name, severity: least }) => name !== 'phone' && severityRank(severity) >= severityRank(least))
+      .map(({ name }) => name);
+  }
+
   #channelsFor(alert: Alert): ReadonlySet<string> {
     const { routes } = this.#options;
     if (routes.length === 0) return new Set(this.channels);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { PeerError } from '../../../src/errors.ts';
+import { PeerError, StoreError } from '../../../src/errors.ts';
 import type { Severity } from '../../../src/model.ts';
-import { TellError } from '../../../src/respond/notify/channel.ts';
+import { messageFor, objectFor, TellError } from '../../../src/respond/notify/channel.ts';
 import { Routing } from '../../../src/respond/notify/routing.ts';
 import { openStore } from '../../../src/store/index.ts';
 import { evidence, incident } from '../../support/evidence.ts';
@@ -134,6 +134,61 @@ describe('telling people', () => {
         ['mail', 'told', 'heard'],
         ['syslog', 'told', 'heard'],
       ],
+    );
+  });
+
+  it('what is wrong with ringfence itself: once on each channel that hears of such, and once that it is over', async () => {
+    const [mail, syslog, phone] = [listening('mail'), listening('syslog'), listening('phone')];
+    const settings = settingsOf({ ...BOTH, phone: { ring: ['PJSIP/1'], severity: 'high' } });
+    const t = telltale(settings, [mail, syslog, phone], NIGHT);
+    const moment = { alarm: 'hep-silent', facts: { reason: 'others', calls: 31 }, since: NIGHT - HOUR, until: null };
+    for (let i = 0; i < 3; i++) {
+      t.notifier.alarm(moment, 'high', NIGHT + i * SECOND);
+      await t.at(NIGHT + i * SECOND);
+    }
+    t.notifier.alarm({ ...moment, until: NIGHT + HOUR }, 'high', NIGHT + HOUR);
+    await t.at(NIGHT + HOUR);
+    t.notifier.alarm({ ...moment, alarm: 'packets-lost', facts: { lost: 3 } }, 'low', NIGHT + HOUR);
+    await t.at(NIGHT + HOUR);
+    assert.equal(phone.told.length, 0, 'nobody is rung');
+    assert.deepEqual(
+      [mail, syslog].map(({ told }) => told.flat().map(({ kind, delivery }) => `${kind} ${delivery.severity}`)),
+      [
+        ['health high', 'health info'],
+        ['health high', 'health info', 'health low'],
+      ],
+    );
+    const rendering = { timezone: 'Europe/Berlin', site: 'head-office' };
+    const [begun, over] = mail.told;
+    const texts = (['en', 'de'] as const).flatMap((language) =>
+      [begun, over].map((tellings) => messageFor(tellings ?? [], 'mail', { ...rendering, language }).headline),
+    );
+    assert.deepEqual(texts, [
+      'Mirrored SIP tells nothing any more, while other sources told of 31 calls',
+      'Over: Mirrored SIP tells nothing any more, while other sources told of 31 calls',
+      'Das gespiegelte SIP sagt nichts mehr, während andere Quellen von 31 Anrufen berichteten',
+      'Vorbei: Das gespiegelte SIP sagt nichts mehr, während andere Quellen von 31 Anrufen berichteten',
+    ]);
+    assert.deepEqual(objectFor(begun![0]!, 'head-office'), {
+      ...{ id: begun![0]!.delivery.id, at: '2026-12-02T22:00:00.000Z', kind: 'health', severity: 'high' },
+      ...{ site: 'head-office', summary: texts[0], alarm: 'hep-silent', facts: moment.facts },
+      ...{ since: '2026-12-02T21:00:00.000Z', until: null },
+    });
+  });
+
+  it('that the store cannot be written is told from memory', async () => {
+    const mail = listening('mail');
+    const store = openStore(':memory:');
+    const insert = (): never => {
+      throw new StoreError('store-full', 'the disk is full');
+    };
+    const t = telltale(settingsOf(MAIL), [mail], DAY, { ...store, deliveries: { ...store.deliveries, insert } });
+    t.notifier.alarm({ alarm: 'store-stuck', facts: { waiting: 9 }, since: DAY, until: null }, 'high', DAY);
+    await t.at(DAY + SECOND);
+    await t.at(DAY + 2 * SECOND);
+    assert.deepEqual(
+      mail.told.flat().map(({ kind }) => kind),
+      ['health'],
     );
   });
 
