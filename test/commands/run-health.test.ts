@@ -219,6 +219,11 @@ describe('ringfence run: metrics and health', function () {
       assert.match(daemon.stderr, /The machine lost \d+ mirrored packets/);
       assert.match(daemon.stderr, /has no connection to Asterisk\. Since /);
       assert.equal((await daemon.end()).status, 0);
+      const told = jsonLines<{ kind: string; alarm: string; until: null }>(readText(TOLD));
+      assert.deepEqual(told.map(({ kind, alarm, until }) => [kind, alarm, until]).sort(), [
+        ['health', 'ami-away', null],
+        ['health', 'packets-lost', null],
+      ]);
       assert.deepEqual(
         kept()
           .map(({ alarm }) => alarm)
