@@ -165,7 +165,8 @@ function buildProgram(): Command {
     .description("a new SIP password in place of a stolen one, shown once; the account's own phone needs it too")
     .option('--for <duration>', 'then the old one is good again (default: when it is undone)', duration)
     .option('--undo', 'the old password is good again', false)
-    .option('--show', 'what a rule gave it', false)
+    .option('--show', 'what a rule gave it, once', false)
+    .option('--to <file>', 'write the password into this new file, for its owner alone, and print it nowhere')
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/rotate.ts')));
 
@@ -175,6 +176,11 @@ function buildProgram(): Command {
     .description("the PBX holds the store's public keys, certificates and revocations, read back byte for byte")
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/keys-push.ts')));
+  keys
+    .command('tls-reload')
+    .description("after the files of PJSIP's TLS certificate were replaced: Asterisk reads them, a handshake proves it")
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/keys-tls-reload.ts')));
   keys
     .command('list')
     .description('with --pushed: what the store knows beside what the PBX holds; 1 where they differ')

@@ -7,9 +7,11 @@ import type { Log } from '../log.ts';
 import type { AmiOptions, AmiSession } from '../pbx/ami.ts';
 import { kamailioRpc, type KamailioRpc } from '../pbx/kamailio.ts';
 import { Nft } from '../pbx/nft.ts';
+import { sipDoors, tryRegister } from '../pbx/register-probe.ts';
 import { emergencyAsDialled } from '../respond/declarations.ts';
 import { createEnforcer, type CallLeg, type Enforcer } from '../respond/enforcer.ts';
 import type { EnforcementStore } from '../respond/ledger.ts';
+import type { TryRegister } from '../respond/rotation.ts';
 import { budgetOf } from '../respond/options.ts';
 import type { Site } from '../site/index.ts';
 import { keepSecretBeside } from './kept-secrets.ts';
@@ -51,12 +53,19 @@ export function openEnforcer(options: ActingOptions): Enforcer {
     ...(endpoints === undefined ? {} : { accounts: endpoints }),
     ...(legs === undefined ? {} : { calls: legs }),
     ...(registrations === undefined ? {} : { registrations }),
+    ...(settings.asterisk.ami === undefined ? {} : { tryRegister: registerAt(settings.asterisk.ami.host) }),
     keepSecret: keepSecretBeside(resolve(config.directory, settings.store.path)),
     log,
     counters,
     now: Date.now,
   });
 }
+
+/** REGISTERs go to the doors that pjsip.conf names, at the manager's address where it names none. */
+const registerAt =
+  (manager: string): TryRegister =>
+  async (session, identity, hash) =>
+    await tryRegister(await sipDoors(session, manager), identity, hash);
 
 /** Can anything be done at all? null: yes; else what is missing. */
 export function cannotAct({ asterisk, kamailio, nftables }: Settings): string | null {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '../model.ts';
-import type { NewSecret } from '../respond/enforcer.ts';
+import type { NewSecret, Registers } from '../respond/enforcer.ts';
 import { SECOND } from '../time.ts';
 import type { Hand } from './by-hand.ts';
 import { Refusal, type MethodParams } from './control-methods.ts';
@@ -16,6 +16,8 @@ export interface RotateAnswer {
   readonly secrets: readonly NewSecret[];
   /** Asterisk was seen to use them */
   readonly proved: boolean;
+  /** what a REGISTER with the new and with the old secret was answered */
+  readonly registers: Registers;
   readonly notes: readonly string[];
 }
 
@@ -33,8 +35,16 @@ export async function rotateByHand(hand: Hand, params: MethodParams['rotate']): 
   const result = await hand.enforcer.rotate(account, until, params.why);
   if (!result.ok) throw new Refusal(result.code, result.reason);
   forgetKept(hand, account);
-  const { id, secrets, proved } = result;
-  return { id, account, until: result.until, secrets, proved, notes: read === null ? notes : [read, ...notes] };
+  const { id, secrets, proved, registers } = result;
+  return {
+    id,
+    account,
+    until: result.until,
+    secrets,
+    proved,
+    registers,
+    notes: read === null ? notes : [read, ...notes],
+  };
 }
 
 const GONE_WITHIN: Millis = 2 * SECOND;

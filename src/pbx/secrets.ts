@@ -3,18 +3,19 @@ import { PeerError } from '../errors.ts';
 import type { AmiMessage } from '../wire/ami.ts';
 import { namesIn } from './ami-state.ts';
 import type { AmiSession } from './ami.ts';
+import { DIGESTS, type DigestAlgorithm, type HashFor } from './register-probe.ts';
 
-/** Digest algorithms of PJSIP's auth objects (supported_algorithms_uas) and what Node calls them. RFC 7616, RFC 8760. */
-const HASHES = { MD5: 'md5', 'SHA-256': 'sha256', 'SHA-512-256': 'sha512-256' } as const;
-type Algorithm = keyof typeof HASHES;
-
-/** An auth object (pjsip.conf, type=auth) that an endpoint's phone authenticates with. Its password is never read. */
+/** An auth object (pjsip.conf, type=auth) that an endpoint's phone authenticates with. */
 export interface AuthObject {
   readonly id: string;
   readonly username: string;
   /** realm of the challenge */
   readonly realm: string;
-  readonly algorithm: Algorithm;
+  readonly algorithm: DigestAlgorithm;
+  /** the endpoint's first AOR, '' if it has none */
+  readonly aor: string;
+  /** of the secret that is good now, for one REGISTER that proves it refused later: a function, so that nothing prints it */
+  readonly hash: HashFor;
   /** other endpoints that use it: they get the new secret too */
   readonly sharedWith: readonly string[];
 }
@@ -36,7 +37,11 @@ export async function authObjects(session: AmiSession, endpoint: string): Promis
     outboundAuths(session),
     defaultRealm(session),
   ]);
-  const auths = details.filter(({ name }) => name === 'AuthDetail').map((item) => authOf(item, endpoint, users, realm));
+  const aor = namesIn(details.find(({ name }) => name === 'EndpointDetail')?.get('Aors') ?? null)[0] ?? '';
+  const auths = details
+    .filter(({ name }) => name === 'AuthDetail')
+    .map((item) => authOf(item, endpoint, users, realm))
+    .map((auth): AuthObject => ({ ...auth, aor }));
   if (auths.length === 0) throw refused(`endpoint ${endpoint} has no auth object: there is no secret to change`);
   for (const { id } of auths)
     if (outbound.has(id))
@@ -51,7 +56,7 @@ function authOf(
   endpoint: string,
   users: ReadonlyMap<string, readonly string[]>,
   realm: string,
-): AuthObject {
+): Omit<AuthObject, 'aor'> {
   const id = item.get('ObjectName') ?? '';
   const username = item.get('Username') ?? '';
   const type = item.get('AuthType') ?? '';
@@ -59,11 +64,23 @@ function authOf(
     throw refused(`auth object "${id}" of endpoint ${endpoint} (${type}) holds no name and password`);
   // Asterisk before 20.16 and 22.6 knows MD5 alone and does not name it
   const said = namesIn(item.get('SupportedAlgorithmsUas') ?? 'MD5').map((name) => name.toUpperCase());
-  const algorithm = (Object.keys(HASHES) as Algorithm[]).find((name) => said.includes(name));
+  const algorithm = (Object.keys(DIGESTS) as DigestAlgorithm[]).find((name) => said.includes(name));
   if (algorithm === undefined) throw refused(`auth object ${id} asks for ${said.join(', ')}, of which none is known`);
   const own = item.get('Realm') ?? '';
   const sharedWith = (users.get(id) ?? []).filter((name) => name !== endpoint);
-  return { id, username, realm: own === '' ? realm : own, algorithm, sharedWith };
+  return { id, username, realm: own === '' ? realm : own, algorithm, sharedWith, hash: standingHash(item, username) };
+}
+
+/** What AMI shows of the secret that is good now, in clear or as a hash. */
+function standingHash(item: AmiMessage, username: string): HashFor {
+  const [password = '', md5 = '', digests = ''] = ['Password', 'Md5Cred', 'PasswordDigest'].map(
+    (name) => item.get(name) ?? '',
+  );
+  return (algorithm, realm) => {
+    if (password !== '') return ha1(algorithm, username, realm, password);
+    if (algorithm === 'MD5' && /^[0-9a-f]{32}$/i.test(md5)) return md5;
+    return new RegExp(`(?:^|[\\s,])${algorithm}:([0-9a-f]{32,64})(?:$|[\\s,])`, 'i').exec(digests)?.[1] ?? null;
+  };
 }
 
 async function endpointsByAuth(session: AmiSession): Promise<Map<string, string[]>> {
@@ -118,16 +135,22 @@ export const newSecret = (): string =>
   Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join('');
 
 /** HA1 of RFC 7616, 3.4.2: what the server needs to know of a password. */
-const ha1 = ({ algorithm, username, realm }: AuthObject, secret: string): string =>
-  createHash(HASHES[algorithm]).update(`${username}:${realm}:${secret}`).digest('hex');
+const ha1 = (algorithm: DigestAlgorithm, username: string, realm: string, secret: string): string =>
+  createHash(DIGESTS[algorithm]).update(`${username}:${realm}:${secret}`).digest('hex');
+
+/** The hash of a secret for whatever challenge comes. */
+export const hashOfSecret =
+  (username: string, secret: string): HashFor =>
+  (algorithm, realm) =>
+    ha1(algorithm, username, realm, secret);
 
 /**
  * The object that takes the place of `auth` (AstDB ringfence/auth/<id>, through sorcery.conf): the secret's hash alone, in
  * the form that every Asterisk reads for MD5, in that of 22 and later for the others.
  */
-export function authValue(auth: AuthObject, secret: string): string {
+export function authValue(auth: Pick<AuthObject, 'username' | 'realm' | 'algorithm'>, secret: string): string {
   const { username, realm, algorithm } = auth;
-  const hash = ha1(auth, secret);
+  const hash = ha1(algorithm, username, realm, secret);
   if (algorithm === 'MD5') return JSON.stringify({ auth_type: 'md5', username, realm, md5_cred: hash });
   return JSON.stringify({
     auth_type: 'digest',

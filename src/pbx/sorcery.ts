@@ -54,7 +54,7 @@ async function told<T>(answer: Promise<T>): Promise<T | null> {
 }
 
 /** Lines by section; null: the file cannot be read. A PBX without sorcery.conf has none. */
-function linesOf(answer: AmiMessage): Map<string, string[]> | null {
+export function linesOf(answer: AmiMessage): Map<string, string[]> | null {
   if (answer.name !== 'Success') return /not found/i.test(answer.get('Message') ?? '') ? new Map() : null;
   const names = new Map<string, string>();
   const lines = new Map<string, string[]>();

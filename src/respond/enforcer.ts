@@ -11,14 +11,14 @@ import type { Claim, Claimant, Kind } from './enforcement.ts';
 import { Enforcing } from './enforcing.ts';
 import type { EnforcementStore } from './ledger.ts';
 import type { TargetHealth } from './reach.ts';
-import type { KeepSecret, RotateResult } from './rotation.ts';
+import type { KeepSecret, RotateResult, TryRegister } from './rotation.ts';
 import type { BudgetLimits, RefusalCode } from './safeguards.ts';
 import type { Stopped } from './spending.ts';
 
 export type { ActDetail, CallLeg } from './acts.ts';
 export type { Claim, Claimant, Kind } from './enforcement.ts';
 export type { TargetHealth } from './reach.ts';
-export type { KeepSecret, NewSecret, RotateResult } from './rotation.ts';
+export type { KeepSecret, NewSecret, Registers, RotateResult } from './rotation.ts';
 
 /**
  * Enforcement: what was decided is made to stand at the PBX and its neighbours, and kept so, whatever is killed, restarted,
@@ -141,6 +141,8 @@ export interface EnforcerOptions {
   readonly calls?: (target: string) => readonly CallLeg[];
   /** where a rule's new secret is kept for staff; without it no rule changes secrets */
   readonly keepSecret?: KeepSecret;
+  /** proves a changed secret by a real REGISTER */
+  readonly tryRegister?: TryRegister;
   readonly log: Log;
   readonly counters: Counters;
   readonly now: () => Millis;

@@ -26,7 +26,7 @@ import type { LoopHandlers, TargetLoop } from './reconcile.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
 import { allowedBy, check, readsAsDestination, type Checked } from './safeguards.ts';
 import { Spending } from './spending.ts';
-import { actorOf, goneEntry, refusedEntry, restoredEntry, type Undone } from './trail.ts';
+import { actorOf, goneEntry, refusedEntry, registeredEntry, restoredEntry, type Undone } from './trail.ts';
 
 const KIND_OF: Readonly<Partial<Record<Action, Kind>>> = {
   'block-address': 'address',
@@ -91,6 +91,8 @@ export class Enforcing implements Enforcer {
       isDone: (auth) => this.isDone('secret', auth),
       undo: (id) => void this.#takeBack({ id }, { actor: 'ringfence', why: 'Asterisk does not use the new secret' }),
       tick: (now) => this.tick(now),
+      tryRegister: options.tryRegister,
+      registered: (id, account, result) => this.#ledger.note(registeredEntry(id, account, result)),
     });
     this.#declaring = new Declaring({
       desired: this.#claims.desired,

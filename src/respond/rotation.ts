@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PeerError } from '../errors.ts';
 import type { Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
-import { authObjects, authValue, newSecret } from '../pbx/secrets.ts';
+import type { HashFor, ProbeIdentity, ProbeResult } from '../pbx/register-probe.ts';
+import { authObjects, authValue, hashOfSecret, newSecret, type AuthObject } from '../pbx/secrets.ts';
 import type { Enforcement } from '../store/index.ts';
 import { Refusal } from './acts.ts';
 import type { Claim } from './enforcement.ts';
@@ -29,8 +30,19 @@ export type RotateResult =
       readonly secrets: readonly NewSecret[];
       /** Asterisk was seen to use it */
       readonly proved: boolean;
+      /** what it answered to a REGISTER with the new secret and with the old one */
+      readonly registers: Registers;
     }
   | { readonly ok: false; readonly code: string; readonly reason: string };
+
+/** What the PBX answered to REGISTERs with either secret. */
+export interface Registers {
+  readonly new: ProbeResult;
+  readonly old: ProbeResult;
+}
+
+/** Sends a REGISTER that changes no binding (pbx/register-probe.ts). */
+export type TryRegister = (session: AmiSession, identity: ProbeIdentity, hash: HashFor) => Promise<ProbeResult>;
 
 /** Keeps a rule's new secret where staff, and nobody else, can read it. Throws when it cannot. */
 export type KeepSecret = (decision: string, account: string, secrets: readonly NewSecret[]) => void;
@@ -49,7 +61,20 @@ export interface RotationOptions {
   readonly isDone: (auth: string) => boolean;
   readonly undo: (claim: string) => void;
   readonly tick: (now: Millis) => void;
+  /** absent: no REGISTER is tried */
+  readonly tryRegister: TryRegister | undefined;
+  /** what the REGISTERs proved, for the audit trail */
+  readonly registered: (claim: string, account: string, result: Registers) => void;
 }
+
+/** A secret that stands and was not tried yet. */
+interface Untried {
+  readonly account: string;
+  readonly auths: readonly AuthObject[];
+  readonly secrets: readonly NewSecret[];
+}
+
+const UNTRIED: Registers = { new: 'unknown', old: 'unknown' };
 
 /** So long a person waits to hear whether Asterisk uses the new secret. */
 const WAIT: Millis = 3_000;
@@ -67,6 +92,8 @@ export function secretOf({ kind, detail }: Enforcement): { readonly value: strin
  */
 export class Rotation {
   readonly #options: RotationOptions;
+  /** by decision; gone with a restart, and then AMI's word alone counts */
+  readonly #untried = new Map<string, Untried>();
 
   constructor(options: RotationOptions) {
     this.#options = options;
@@ -87,15 +114,18 @@ export class Rotation {
       if (error instanceof PeerError) return { ok: false, code: error.code, reason: error.message };
       throw error;
     }
-    return await this.#proved(kept, secrets);
+    return await this.#proved(session, kept, secrets);
   }
 
-  async #proved({ id, until }: Claim, secrets: readonly NewSecret[]): Promise<RotateResult> {
+  async #proved(session: AmiSession, { id, until }: Claim, secrets: readonly NewSecret[]): Promise<RotateResult> {
     const end = performance.now() + WAIT;
     for (;;) {
       this.#options.tick(this.#options.now());
-      if (secrets.every(({ auth }) => this.#options.isDone(auth)))
-        return { ok: true, id, until, secrets, proved: true };
+      if (secrets.every(({ auth }) => this.#options.isDone(auth))) {
+        const registers = await this.#try(session, id);
+        if (registers.new === 'refused') return { ok: false, code: 'not-accepted', reason: this.#takeBack(id) };
+        return { ok: true, id, until, secrets, proved: registers.old !== 'accepted', registers };
+      }
       const refused = this.#options.rows(id).find(({ code }) => code !== '');
       if (refused !== undefined) {
         this.#options.undo(id);
@@ -104,7 +134,7 @@ export class Rotation {
           'before the other auth lines (asterisk-conf/sorcery_ringfence.conf), and Asterisk one restart';
         return { ok: false, code: refused.code, reason };
       }
-      if (performance.now() > end) return { ok: true, id, until, secrets, proved: false };
+      if (performance.now() > end) return { ok: true, id, until, secrets, proved: false, registers: UNTRIED };
       await sleep(10);
     }
   }
@@ -119,7 +149,9 @@ export class Rotation {
       const refused = standing.find(({ code }) => code !== '');
       if (refused !== undefined)
         throw new Refusal(refused.code, `the new secret of ${account} stands in AstDB and Asterisk does not use it`);
-      return standing.every(({ value }) => this.#options.isDone(value));
+      if (!standing.every(({ value }) => this.#options.isDone(value))) return false;
+      if ((await this.#try(session, id)).new === 'refused') throw new Refusal('not-accepted', this.#takeBack(id));
+      return true;
     }
     const claim: Claim = { id, since, why, until, by: 'rule' };
     const checked = this.#options.check(account, claim);
@@ -136,7 +168,42 @@ export class Rotation {
     if (claim.by === 'rule') this.#keep(claim.id, account, secrets);
     for (const [i, auth] of auths.entries())
       this.#options.stand(auth.id, authValue(auth, secrets[i]?.secret ?? ''), account, claim);
+    this.#untried.set(claim.id, { account, auths, secrets });
     return secrets;
+  }
+
+  /**
+   * A real REGISTER with the new secret and one with the old: what Asterisk shows of itself is not what a phone gets. Once.
+   * An endpoint with several auth objects answers by any of them: the best answer counts for each.
+   */
+  async #try(session: AmiSession, id: string): Promise<Registers> {
+    const untried = this.#untried.get(id);
+    const { tryRegister } = this.#options;
+    this.#untried.delete(id);
+    if (untried === undefined || tryRegister === undefined) return UNTRIED;
+    const { account, auths, secrets } = untried;
+    const ask = async (hashOf: (i: number) => HashFor): Promise<ProbeResult> => {
+      const answers = await Promise.all(
+        auths.map(({ aor, username }, i) => tryRegister(session, { endpoint: account, aor, username }, hashOf(i))),
+      );
+      return answers.find((a) => a === 'accepted') ?? answers.find((a) => a === 'refused') ?? 'unknown';
+    };
+    const [fresh, old] = await Promise.all([
+      ask((i) => hashOfSecret(auths[i]?.username ?? '', secrets[i]?.secret ?? '')),
+      ask((i) => auths[i]?.hash ?? ((): null => null)),
+    ]);
+    const result: Registers = { new: fresh, old };
+    this.#options.registered(id, account, result);
+    return result;
+  }
+
+  /** The phone could not register with the new secret either. @returns why */
+  #takeBack(id: string): string {
+    this.#options.undo(id);
+    return (
+      'a REGISTER with the new secret is refused though Asterisk shows it in use, so the old one stays: ' +
+      'does the PBX ask with another realm than its auth object or [global] default_realm says?'
+    );
   }
 
   #keep(decision: string, account: string, secrets: readonly NewSecret[]): void {

@@ -64,6 +64,19 @@ export const refusedEntry = (
   details: { code, reason },
 });
 
+/** What the PBX answered to a REGISTER with the new secret and with the old one. */
+export const registeredEntry = (
+  decision: string,
+  account: string,
+  { new: fresh, old }: { readonly new: string; readonly old: string },
+): AuditEntry => ({
+  actor: 'ringfence',
+  action: 'secret.registered',
+  target: `account/${account}`,
+  evidence: [decision],
+  details: { new: fresh, old },
+});
+
 /** What was taken back was seen to be gone. */
 export const goneEntry = (target: string, key: string): AuditEntry => ({
   actor: 'ringfence',

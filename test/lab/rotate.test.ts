@@ -3,11 +3,14 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAmi, type AmiSession } from '../../src/pbx/ami.ts';
 import { readKey } from '../../src/pbx/astdb.ts';
+import { sipDoors, tryRegister, type HashFor, type ProbeIdentity, type SipDoor } from '../../src/pbx/register-probe.ts';
+import { hashOfSecret } from '../../src/pbx/secrets.ts';
 import { openStore } from '../../src/store/index.ts';
 import { Daemon, ringfence, type Ran } from '../support/cli.ts';
 import { decision } from './support/enforcement.ts';
 import { useLab } from './support/lab.ts';
 import { asteriskMajor } from './support/packages.ts';
+import { freePort } from './support/ports.ts';
 import { until } from './support/process.ts';
 import { writeSettings } from './support/settings.ts';
 
@@ -47,6 +50,7 @@ describe('lab: ringfence rotate', function () {
         const { stdout, stderr } = await done('rotate', '1004', '--why', 'stolen');
         assert.match(stdout, /^Account 1004 has a new password, shown this once:\n {2}user 1004 {2}password/);
         assert.match(stderr, /cannot call, emergency numbers included/);
+        assert.match(stdout, /\nTried with a REGISTER: the new password is taken, the old password is refused\n/);
         const secret = passwordIn(stdout);
         assert.deepEqual([await registers('1004'), await registers('1004', secret)], [401, 200]);
         const { stdout: listed } = await done('blocks');
@@ -73,6 +77,56 @@ describe('lab: ringfence rotate', function () {
     await done('blocks', '--expire');
     assert.equal(await registers('1002'), 200);
     assert.equal(await readKey(session, 'auth/1002', true), null);
+  });
+
+  it('tries an algorithm of the phone’s, and changes nothing of who is registered', async () => {
+    const phone = await lab().phone('1006');
+    assert.equal((await phone.register()).status, 200);
+    const contacts = async (): Promise<string> =>
+      (await lab().asterisk.cli('pjsip show contacts')).replace(/\s+/g, ' ');
+    const before = await contacts();
+    const file = join(lab().directory, 'sealed');
+    const { stdout, stderr } = await done('rotate', '1006', '--to', file, '--format', 'json');
+    const answer = JSON.parse(stdout) as { registers: unknown };
+    assert.deepEqual(answer.registers, { new: 'accepted', old: 'refused' });
+    assert.equal(await contacts(), before);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const secret = passwordIn(readFileSync(file, 'utf8'));
+    assert.ok(!`${stdout}${stderr}`.includes(secret), 'printed nowhere');
+    assert.equal(await registers('1006', secret), 200);
+    assert.equal((await run('rotate', '1006', '--to', file)).status, 2, 'a file that is there is left as it is');
+    assert.equal(await registers('1006', secret), 200, 'and nothing was changed');
+    await done('rotate', '1006', '--undo');
+    phone.close();
+  });
+
+  it('a REGISTER tells by UDP and TCP who is taken, and no more than it knows', async () => {
+    const { host, sipPort: port } = lab().asterisk;
+    const doors = await sipDoors(session, host);
+    assert.deepEqual(doors, [
+      { transport: 'udp', host, port },
+      { transport: 'tcp', host, port },
+    ]);
+    const { password } = lab().account('1004');
+    const right = hashOfSecret('1004', password);
+    const wrong = hashOfSecret('1004', 'wrong');
+    const as = (endpoint: string, aor = endpoint): ProbeIdentity => ({ endpoint, aor, username: endpoint });
+    const closed: SipDoor = { transport: 'tcp', host, port: await freePort(host) };
+    const silent: SipDoor = { ...closed, transport: 'udp' };
+    const tries: [string, SipDoor[], ProbeIdentity, HashFor, string][] = [
+      ['by UDP', doors.slice(0, 1), as('1004'), right, 'accepted'],
+      ['by TCP', doors.slice(1), as('1004'), right, 'accepted'],
+      ['wrong, by UDP', doors.slice(0, 1), as('1004'), wrong, 'refused'],
+      ['wrong, by TCP', doors.slice(1), as('1004'), wrong, 'refused'],
+      ['another door after one that is closed', [closed, silent, ...doors], as('1004'), right, 'accepted'],
+      ['nobody there', [closed, silent], as('1004'), right, 'unknown'],
+      ['no hash', doors, as('1004'), () => null, 'unknown'],
+      ['no such AOR', doors, as('1004', '9999'), right, 'unknown'],
+      ['no such endpoint', doors, as('9999'), right, 'refused'],
+      ['a name that would be a header', doors, as('9999\r\nX: y'), right, 'unknown'],
+      ['no door', [], as('1004'), right, 'unknown'],
+    ];
+    for (const [what, at, who, hash, result] of tries) assert.equal(await tryRegister(at, who, hash), result, what);
   });
 
   it('says no to what is no account with a password', async () => {
@@ -113,8 +167,16 @@ describe('lab: ringfence rotate', function () {
       await until('in force', 3_000, async () => (await registers('1005')) === 401);
       const secret = passwordIn((await done('rotate', '1005', '--show')).stdout);
       assert.equal(await registers('1005', secret), 200);
+      assert.ok(!existsSync(file), 'handed over once');
+      assert.equal((await run('rotate', '1005', '--show')).status, 2);
+      const { stdout: trail } = await done('audit', 'export', '--format', 'json');
+      assert.match(
+        trail,
+        /"action":"secret.registered".*"details":\{"new":"accepted","old":"refused"\}.*account\/1005/,
+      );
+      assert.match(trail, /"action":"secret.handed-over","actor":"hand:/);
+      assert.ok(!trail.includes(secret));
       await done('rotate', '1005', '--undo');
-      assert.ok(!existsSync(file));
       assert.equal(await registers('1005'), 200);
       assert.equal((await run('rotate', '1005', '--show')).status, 2);
     } finally {

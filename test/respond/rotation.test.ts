@@ -61,6 +61,8 @@ function bench(options: Partial<RotationOptions> = {}): Bench {
     isDone: () => made.done,
     undo: (claim) => void made.undone.push(claim),
     tick: () => undefined,
+    tryRegister: undefined,
+    registered: () => undefined,
     ...options,
   });
   return Object.assign(made, { rotation });
@@ -98,6 +100,45 @@ describe('rotating a secret', () => {
     assert.ok(!result.ok);
     assert.match(result.reason, /sorcery_ringfence\.conf/);
     assert.deepEqual(it.undone, ['h1']);
+  });
+
+  for (const [fresh, old, proved] of [
+    ['accepted', 'refused', true],
+    ['unknown', 'unknown', true],
+    ['accepted', 'accepted', false],
+  ] as const)
+    it(`by hand tries REGISTERs: the new one ${fresh}, the old one ${old} is ${proved ? '' : 'not '}proved`, async () => {
+      const tried: string[] = [];
+      const it = bench({
+        tryRegister: (_session, { endpoint, username }, hash) => {
+          const isNew = hash('MD5', 'asterisk') !== null;
+          tried.push(`${endpoint} ${username} ${isNew ? 'new' : 'old'}`);
+          return Promise.resolve(isNew ? fresh : old);
+        },
+        registered: (claim, account, result) => void tried.push(`${claim} ${account} ${JSON.stringify(result)}`),
+      });
+      it.done = true;
+      const result = await it.rotation.byHand('1004', byHand);
+      assert.ok(result.ok);
+      assert.deepEqual([result.proved, result.registers], [proved, { new: fresh, old }]);
+      assert.deepEqual(tried, ['1004 alice new', '1004 alice old', `h1 1004 {"new":"${fresh}","old":"${old}"}`]);
+    });
+
+  it('takes it back when a REGISTER with it is refused, by hand and by rule', async () => {
+    const refusing = { tryRegister: () => Promise.resolve('refused' as const) };
+    const one = bench(refusing);
+    one.done = true;
+    const result = await one.rotation.byHand('1004', byHand);
+    assert.ok(!result.ok && result.code === 'not-accepted');
+    assert.deepEqual(one.undone, ['h1']);
+    const other = bench(refusing);
+    assert.equal(await other.rotation.byRule(pbx(), act), false);
+    other.done = true;
+    await assert.rejects(
+      other.rotation.byRule(pbx(), act),
+      (error) => error instanceof Refusal && error.code === 'not-accepted',
+    );
+    assert.deepEqual(other.undone, ['d1']);
   });
 
   const refusals: [string, string, Partial<RotationOptions>, string][] = [
