@@ -8,6 +8,10 @@ import { METRICS } from '../src/console/metric-table.ts';
 import { COMMIT_METRIC, LEFT_OUT_METRIC } from '../src/console/metrics.ts';
 import { processTable } from '../src/console/process-table.ts';
 import { detectors } from '../src/detect/index.ts';
+import { tools } from '../src/toolbox/registry.ts';
+import { shippedTemplates } from '../src/toolbox/shipped.ts';
+import { templateSchema } from '../src/toolbox/template.ts';
+import { FACTS, FAMILIES, type ToolDefinition } from '../src/toolbox/tool.ts';
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -104,7 +108,60 @@ export function metricsPage(): string {
   );
 }
 
+const TITLES: Readonly<Record<(typeof FAMILIES)[number], string>> = {
+  pki: 'PKI',
+  authentication: 'Authentication',
+  integrity: 'Data integrity',
+  confidentiality: 'Confidentiality',
+  'anti-replay': 'Anti-replay',
+  'non-repudiation': 'Non-repudiation',
+  compression: 'Compression',
+  headers: 'Header processing',
+  origin: 'Origin binding',
+  ipsec: 'IPsec',
+};
+
+const TOOLBOX_PAGE = join(import.meta.dirname, '../docs/toolbox.md');
+
+function toolLines({ name, summary, directions, needs = [], gives = [], layer, parameters }: ToolDefinition): string[] {
+  const fields = fieldLines(parameters);
+  return [
+    `**\`${name}\`** (${directions.join(', ')}) ${summary}.`,
+    ...(layer === undefined ? [] : [`${directions.includes('in') ? 'Takes off' : 'Puts on'} the layer \`${layer}\`.`]),
+    ...needs.map((fact) => `Needs \`${fact}\`: ${FACTS[fact]}.`),
+    ...gives.map((fact) => `Gives \`${fact}\`: ${FACTS[fact]}.`),
+    '',
+    ...fields,
+    ...(fields.length === 0 ? [] : ['']),
+  ];
+}
+
+/** docs/toolbox.md as it should be: its text, and between its two marks every tool and its parameters, by family, and the shipped templates. */
+export function toolboxPage(): string {
+  const families = FAMILIES.flatMap((family) => {
+    const own = [...tools.values()].filter((tool) => tool.family === family);
+    return own.length === 0 ? [] : [`### ${TITLES[family]}`, '', ...own.flatMap(toolLines)];
+  });
+  const templates = shippedTemplates.map((value) => {
+    const { name, summary, steps } = templateSchema.parse(value);
+    return `| \`${name}\` | ${summary} | ${steps.map(({ tool }) => tool).join(', ')} |`;
+  });
+  const lines = [
+    ...families,
+    '### Templates that come along',
+    '',
+    '| template | for | steps |',
+    '|---|---|---|',
+    ...templates,
+  ];
+  return readFileSync(TOOLBOX_PAGE, 'utf8').replace(
+    /(<!-- tools: .*? -->\n)[\s\S]*(<!-- end of tools -->)/,
+    (_, start: string, end: string) => `${start}\n${lines.join('\n')}\n\n${end}`,
+  );
+}
+
 if (process.argv[1] === import.meta.filename) {
   writeFileSync(join(import.meta.dirname, '../docs/settings.md'), settingsPage());
   writeFileSync(METRICS_PAGE, metricsPage());
+  writeFileSync(TOOLBOX_PAGE, toolboxPage());
 }

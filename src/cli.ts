@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { createOutput, EXIT, failureText, type GlobalOptions, type Output } from './commands/output.ts';
 import { keepHeapSmall } from './commands/small-heap.ts';
+import { TOOLBOX_PARTS } from './commands/toolbox-parts.ts';
 import { version } from './commands/version.ts';
 import { SEVERITIES } from './model.ts';
 import { parseDuration } from './time.ts';
@@ -349,6 +350,70 @@ function buildProgram(): Command {
     .command('number [number...]')
     .description('what a dialled number is to this site; reads stdin when none is given')
     .action(action(() => import('./commands/number.ts')));
+
+  const toolbox = program
+    .command('toolbox')
+    .description(
+      'the security toolbox: templates that say which protections a kind of SIP message gets, and their tools',
+    );
+  toolbox
+    .command('list', { isDefault: true })
+    .addArgument(program.createArgument('[part]', 'which').choices(TOOLBOX_PARTS).default('templates'))
+    .description('what stands in one of its databases')
+    .action(action(() => import('./commands/toolbox-list.ts')));
+  toolbox
+    .command('show <name>')
+    .description(
+      'a template as JSON, to be changed and put into the folder of [toolbox] templates; or a tool and its parameters',
+    )
+    .option('--versions', 'every version of a template that ever held, newest first', false)
+    .action(action(() => import('./commands/toolbox-show.ts')));
+  toolbox
+    .command('check [templates...]')
+    .description('are templates right, by name or file (default: all)? Says everything that is not')
+    .addHelpText('after', '\nExit status: 0 they are; 1 they are not; 2 it could not be told.')
+    .action(action(() => import('./commands/toolbox-check.ts')));
+  toolbox
+    .command('run <template> [file]')
+    .description(
+      'run a template (a name, a file, or auto: as [toolbox] policies say) over one SIP message from FILE or stdin, and write it as it goes on',
+    )
+    .option('--source <address[:port]>', 'where it came from')
+    .option('--destination <address[:port]>', 'where it went')
+    .addOption(
+      new Option('--transport <transport>', 'how it came')
+        .choices(['udp', 'tcp', 'tls', 'ws', 'wss', 'sctp', 'csc'])
+        .default('udp'),
+    )
+    .addOption(
+      new Option('--proof <proof...>', 'what the sender has proved').choices(['csc', 'client-certificate', 'digest']),
+    )
+    .addOption(new Option('--direction <way>', 'for auto: which way it goes').choices(['in', 'out']).default('in'))
+    .option('--at <when>', 'when: a duration back from now (1h) or a time (default: now)', since)
+    .option('--out <file>', 'write it there and not to stdout')
+    .option('--why', 'say which tool refused, and why: for people, not for whoever sent it', false)
+    .addHelpText(
+      'after',
+      '\nWhat is accepted is remembered in the store: the same message again is a replay.\n' +
+        'Exit status: 0 accepted; 1 refused, or to be challenged (nothing is written); 2 it could not do its job.',
+    )
+    .action(action(() => import('./commands/toolbox-run.ts')));
+  toolbox
+    .command('ipsec')
+    .description(
+      'strongSwan settings (swanctl.conf) for this site: one connection for each peer, certificates on both sides',
+    )
+    .option('--peer <peer...>', 'NAME=ADDRESS[,NETWORK...][;ID]: with whom (default: the trunks of [network])')
+    .option('--local <address>', "the PBX's own address (default: the first of [network] pbx)")
+    .option('--id <name>', "what the site's certificate names it by (default: its address)")
+    .option('--network <cidr...>', 'networks behind the PBX: a tunnel')
+    .option('--certificate <file>', "the site's certificate, a file in /etc/swanctl/x509", 'ringfence.pem')
+    .option(
+      '--authority <file>',
+      'the CA whose certificates are taken, a file in /etc/swanctl/x509ca',
+      'ringfence-ca.pem',
+    )
+    .action(action(() => import('./commands/toolbox-ipsec.ts')));
 
   program
     .command('init')

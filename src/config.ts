@@ -13,6 +13,7 @@ import { notifyOptions, problemsInNotify } from './respond/notify/options.ts';
 import { respondOptions, unknownNames, type UnknownName } from './respond/options.ts';
 import { siteSettings } from './site/options.ts';
 import { auditOptions, storeOptions } from './store/options.ts';
+import { toolboxOptions } from './toolbox/options.ts';
 
 /** Where settings are looked for when --config does not say. */
 export const CONFIG_PATHS = ['/etc/ringfence/ringfence.toml', './ringfence.toml'] as const;
@@ -47,13 +48,14 @@ export const settingsSchema = z.strictObject({
     .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
   audit: auditOptions.prefault({}).describe('what is kept for the audits, and the trail of who or what decided what'),
   notify: notifyOptions.prefault({}).describe('who is told of what, and how (docs/notify.md)'),
+  toolbox: toolboxOptions.prefault({}).describe('the security toolbox: templates, and what they rest on'),
   log: logOptions.prefault({}).describe('lines for programs that read logs'),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['gateway', 'toolbox', 'crypto', 'store.anonymise'] as const;
+export const LATER = ['gateway', 'crypto', 'store.anonymise'] as const;
 
 /** Settings as they stand, and where they came from. */
 export interface Config {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
-import { metricsPage, settingsPage } from '../scripts/docs.ts';
+import { metricsPage, settingsPage, toolboxPage } from '../scripts/docs.ts';
 import { settingsSchema } from '../src/config.ts';
 import { RAISING_RULES } from '../src/respond/raising.ts';
 import { ringfence } from './support/cli.ts';
@@ -48,6 +48,10 @@ describe('documents', function () {
     assert.equal(text('docs/metrics.md'), metricsPage(), 'run: npm run docs');
   });
 
+  it('docs/toolbox.md has every tool and template as npm run docs makes them', () => {
+    assert.equal(text('docs/toolbox.md'), toolboxPage(), 'run: npm run docs');
+  });
+
   it('docs/severity.md has every rule that makes evidence graver together', () => {
     for (const { name, to } of RAISING_RULES)
       assert.match(text('docs/severity.md'), new RegExp(`^\\| \`${name}\`.*\\| ${to} +\\|$`, 'm'));
@@ -66,8 +70,9 @@ describe('documents', function () {
         for (const command of commands) {
           const [, first = '', second = ''] = command.split(/\s+/);
           const nested =
-            ['alerts', 'audit', 'config', 'detectors', 'keys', 'notify', 'respond', 'smime'].includes(first) &&
-            /^[a-z]+$/.test(second);
+            ['alerts', 'audit', 'config', 'detectors', 'keys', 'notify', 'respond', 'smime', 'toolbox'].includes(
+              first,
+            ) && /^[a-z]+$/.test(second);
           const shown = await help(nested ? `${first} ${second}` : first);
           assert.match(shown, new RegExp(`^Usage: ringfence ${nested ? `${first} ${second}` : first}\\b`), command);
           const all = `${shown}\n${await help('alerts')}`.includes('--config')

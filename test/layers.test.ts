@@ -80,6 +80,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   collect: ['zod'],
   pbx: ['asterisk-manager', 'zod'],
   store: ['better-sqlite3', 'zod'],
+  toolbox: ['zod'],
   console: ['prom-client', 'zod'],
   respond: ['zod', 'nodemailer'],
   commands: ['smol-toml', 'zod'],
@@ -174,6 +175,35 @@ describe('layers', () => {
       readers.map((s) => s.file),
       [],
     );
+  });
+
+  it('keeps the trusted part of the toolbox (tools, engine, databases) and the user part (parsers) apart', () => {
+    // no tool opens a file, a socket or a process; what makes or holds private keys is the crypto room's alone
+    const IO = /^node:(?!crypto$|zlib$)/;
+    const MAKERS = /^crypto\/(?:private-key|key-|tls-|ca|enrol|pkcs12)/;
+    const wrong: string[] = [];
+    const toolbox = all.filter((s) => s.room === 'toolbox');
+    assert.ok(
+      toolbox.some((s) => s.file.startsWith('toolbox/user/')) &&
+        toolbox.some((s) => s.file.startsWith('toolbox/tools/')),
+    );
+    for (const source of toolbox) {
+      const isUser = source.file.startsWith('toolbox/user/');
+      for (const specifier of source.imports) {
+        const target = specifier.startsWith('.') ? below(source, specifier) : specifier;
+        const room = specifier.startsWith('.') ? roomOf(target) : '';
+        const fault =
+          IO.test(specifier) ||
+          MAKERS.test(target) ||
+          // who parses what strangers send reaches no key, no store, and nothing of the trusted part but its types
+          (isUser && (room === 'crypto' || room === 'store')) ||
+          (isUser && room === 'toolbox' && !/^toolbox\/(?:user\/|tool\.ts$|services\.ts$)/.test(target)) ||
+          // who holds keys and databases parses nothing that strangers send
+          (!isUser && (room === 'wire' || target.startsWith('toolbox/user/')));
+        if (fault) wrong.push(`src/${source.file} imports ${target}`);
+      }
+    }
+    assert.deepEqual(wrong, []);
   });
 
   it('names the npm packages of every room', () => {

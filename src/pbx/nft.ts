@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
-import { messageOf, PeerError } from '../errors.ts';
+import { PeerError } from '../errors.ts';
 import type { Millis } from '../model.ts';
+import { runProgram } from './program.ts';
 
 /**
  * nftables by its JSON (`nft -j`, libnftables-json(5)): a table of our own with two sets of addresses that end by
@@ -133,31 +133,11 @@ export class Nft {
   }
 
   #nft(args: readonly string[]): Promise<string> {
-    const [file = 'nft', ...before] = this.#command;
-    return new Promise((resolve, reject) => {
-      const child = spawn(file, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: this.#timeout });
-      const output: Buffer[] = [];
-      let size = 0;
-      let words = '';
-      child.stdout.on('data', (part: Buffer) => {
-        size += part.length;
-        if (size <= OUTPUT_LIMIT) output.push(part);
-      });
-      child.stderr.on('data', (part: Buffer) => (words = (words + part.toString()).slice(0, 1_000)));
-      child.on('error', (error) => {
-        const hint =
-          'code' in error && ['ENOENT', 'EACCES'].includes(String(error.code))
-            ? ': install nftables, or switch it off'
-            : '';
-        reject(new PeerError('peer-unreachable', `nft cannot be run: ${messageOf(error)}${hint}`, false));
-      });
-      child.on('close', (code, signal) => {
-        if (code === 0) return resolve(Buffer.concat(output).toString());
-        if (signal !== null)
-          return reject(new PeerError('peer-timeout', `nft took longer than ${this.#timeout} ms`, true));
-        const hint = words.includes('not permitted') ? ' (it needs the capability CAP_NET_ADMIN)' : '';
-        reject(new PeerError('peer-refused', `nft: ${words.trim().split('\n')[0] ?? ''}${hint}`, false));
-      });
+    return runProgram([...this.#command, ...args], {
+      name: 'nft',
+      absent: 'install nftables, or switch it off',
+      timeout: this.#timeout,
+      limit: OUTPUT_LIMIT,
     });
   }
 }

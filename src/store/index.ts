@@ -24,6 +24,10 @@ import { offsetsTable, type Cursor, type FilePosition, type OffsetsTable } from 
 import { purgeStep, type PurgeStep } from './purge.ts';
 import { checkFile, migrate } from './schema.ts';
 import { snapshotsTable, type Snapshot, type SnapshotsTable } from './snapshots.ts';
+import { toolboxAlertsTable, type ToolboxAlertsTable } from './toolbox-alerts.ts';
+import { toolboxObjectsTable, type ToolboxObjectsTable } from './toolbox-objects.ts';
+import { originsTable, type OriginsTable } from './toolbox-origins.ts';
+import { replaysTable, type ReplaysTable } from './toolbox-replays.ts';
 
 export type { AuditCheckpoint, AuditTable } from './audit.ts';
 export type { AuditEntry, AuditHead, AuditProblem, AuditRecord, AuditRow, Json } from './audit-chain.ts';
@@ -46,9 +50,14 @@ export type { SealedAnswer } from './digest-answers.ts';
 export type { Enforcement, EnforcementTable } from './enforcement.ts';
 export type { Enrolment, EnrolmentsTable } from './enrolments.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
+export type { MetaTable } from './meta.ts';
 export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
 export type { PurgeStep } from './purge.ts';
 export type { Snapshot } from './snapshots.ts';
+export type { ToolboxAlert, ToolboxAlertsTable } from './toolbox-alerts.ts';
+export type { ToolboxKind, ToolboxObject, ToolboxObjectsTable } from './toolbox-objects.ts';
+export type { OriginRow, OriginsTable } from './toolbox-origins.ts';
+export type { ReplayRow, ReplaysTable } from './toolbox-replays.ts';
 export { SCHEMA_VERSION } from './schema.ts';
 
 export interface StoreOptions {
@@ -77,6 +86,10 @@ export interface Tables {
   readonly audit: AuditTable;
   readonly deliveries: DeliveriesTable;
   readonly digestAnswers: DigestAnswersTable;
+  readonly toolboxObjects: ToolboxObjectsTable;
+  readonly toolboxAlerts: ToolboxAlertsTable;
+  readonly replays: ReplaysTable;
+  readonly origins: OriginsTable;
 }
 
 /** What one step of judging leads to. All of it is committed, or nothing. */
@@ -203,6 +216,10 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     audit: auditTable(connection, clock),
     deliveries: deliveriesTable(connection),
     digestAnswers: digestAnswersTable(connection),
+    toolboxObjects: toolboxObjectsTable(connection),
+    toolboxAlerts: toolboxAlertsTable(connection),
+    replays: replaysTable(connection),
+    origins: originsTable(connection),
   };
   const step = (before: Millis): PurgeStep => purgeStep(connection, tables, before);
   return {

@@ -1,6 +1,7 @@
 import { StoreError } from '../errors.ts';
 import { AUDIT_SCHEMA } from './audit.ts';
 import type { Connection } from './connection.ts';
+import { TOOLBOX_SCHEMA } from './toolbox-schema.ts';
 
 /** "RFNC": tells our file from any other SQLite database (https://www.sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x52464e43;
@@ -108,6 +109,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE digest_answers (account TEXT PRIMARY KEY, at INTEGER NOT NULL, sealed TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX digest_answers_at ON digest_answers (at);
   `,
+  TOOLBOX_SCHEMA,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

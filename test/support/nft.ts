@@ -1,6 +1,7 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { Nft, type NftOptions } from '../../src/pbx/nft.ts';
+import { noNamespace, openNamespace } from './namespace.ts';
 
 const FETCH = resolve(import.meta.dirname, '../../scripts/lab/fetch');
 
@@ -14,22 +15,9 @@ function findNft(): readonly string[] | string {
   return `there is no nft (RINGFENCE_NFT names one): ${stderr.trim().split('\n').at(-1) ?? ''}`;
 }
 
-/** A network namespace of one's own: for root as it is, for others where the kernel lets them have a user namespace. */
-const isRoot = process.getuid?.() === 0;
-const UNSHARE = isRoot ? ['unshare', '-n'] : ['unshare', '-r', '-n'];
-const enter = (pid: number): string[] => [
-  'nsenter',
-  '-t',
-  String(pid),
-  ...(isRoot ? [] : ['-U', '--preserve-credentials']),
-  '-n',
-];
-
 function unavailable(nft: readonly string[]): string | null {
-  const tried = spawnSync(UNSHARE[0] ?? '', [...UNSHARE.slice(1), ...nft, 'list', 'ruleset'], { encoding: 'utf8' });
-  if (tried.status === 0) return null;
-  const words = tried.error?.message ?? tried.stderr.trim().split('\n')[0] ?? '';
-  return `no network namespace with nftables may be made here: ${words}`;
+  const why = noNamespace([...nft, 'list', 'ruleset']);
+  return why === null ? null : `no network namespace with nftables may be made here: ${why}`;
 }
 
 export interface NftLab {
@@ -56,11 +44,9 @@ export function useNftLab(): () => NftLab {
       console.warn(`      skipped: ${why ?? ''}`);
       this.skip();
     }
-    const child = spawn(UNSHARE[0] ?? '', [...UNSHARE.slice(1), 'sleep', '300'], { stdio: 'ignore' });
-    end = () => void child.kill('SIGKILL');
-    process.once('exit', end);
-    await new Promise((done) => setTimeout(done, 200));
-    const command = [...enter(child.pid ?? 0), ...nft];
+    const { enter, end: close } = await openNamespace();
+    end = close;
+    const command = [...enter, ...nft];
     lab = {
       open: (options) => new Nft({ ...options, command }),
       run: (...args) => {
@@ -70,14 +56,10 @@ export function useNftLab(): () => NftLab {
         if (status !== 0) throw new Error(stderr);
         return stdout;
       },
-      powerless: () =>
-        new Nft({ command: [...enter(child.pid ?? 0), 'setpriv', '--bounding-set=-net_admin', '--', ...nft] }),
+      powerless: () => new Nft({ command: [...enter, 'setpriv', '--bounding-set=-net_admin', '--', ...nft] }),
     };
   });
-  after(() => {
-    end();
-    process.off('exit', end);
-  });
+  after(() => end());
   return () => {
     if (lab === undefined) throw new Error('there is no nftables');
     return lab;
