@@ -86,11 +86,15 @@ export interface Rendering {
   readonly site: string;
 }
 
-export const messageOptions = ({ language, timezone, site }: Rendering): MessageOptions => ({
-  words: wordsOf(language),
-  zone: new Zone(timezone),
-  site,
-});
+const known = new WeakMap<Rendering, MessageOptions>();
+
+/** Made once for each channel: a zone keeps what it has looked up. */
+export function messageOptions(rendering: Rendering): MessageOptions {
+  const { language, timezone, site } = rendering;
+  const options = known.get(rendering) ?? { words: wordsOf(language), zone: new Zone(timezone), site };
+  known.set(rendering, options);
+  return options;
+}
 
 /** What one or several tellings say to people. */
 export function messageFor(tellings: readonly Telling[], channel: string, rendering: Rendering): Message {

@@ -18,21 +18,23 @@ export interface SyslogMessage {
 /** A header field: printable US-ASCII without blanks, NILVALUE for nothing. */
 const field = (text: string, most: number): string => text.replace(/[^\x21-\x7e]/g, '?').slice(0, most) || '-';
 
+/** What RFC 5424 section 6.4 wants before a text that is UTF-8; plain ASCII needs none, and programs trip over it. */
 const BOM = '\ufeff';
 
-/** What a message without a text takes, of the bytes that a frame may have. */
+/** Bytes that a message may have. */
 export const SYSLOG_LIMIT = { udp: 2_048, tcp: 8_192, tls: 8_192 } as const;
 
 /**
- * A message of RFC 5424, UTF-8 with its BOM, cut to `limit` bytes at a character's end: RFC 5426 section 3.2 wants 2048 of a
+ * A message of RFC 5424, cut to `limit` bytes at a character's end: RFC 5426 section 3.2 wants 2048 of a
  * UDP receiver, RFC 5425 section 4.3.1 8192 of one by TLS. There is no structured data: an SD-ID of one's own takes an
  * enterprise number.
  */
 export function syslogMessage(message: SyslogMessage, limit: number): Buffer {
   const { facility, severity, at, host, process, kind, text } = message;
   const header = `<${facility * 8 + LEVEL[severity]}>1 ${iso(at)} ${field(host, 255)} ringfence ${field(process, 128)} ${field(kind, 32)} - `;
-  const head = Buffer.from(header + BOM);
-  const body = Buffer.from(oneLine(text));
+  const line = oneLine(text);
+  const head = Buffer.from(header + (/^[\x20-\x7e]*$/.test(line) ? '' : BOM));
+  const body = Buffer.from(line);
   return Buffer.concat([head, body.subarray(0, end(body, Math.max(0, limit - head.length)))]);
 }
 

@@ -29,6 +29,8 @@ export interface SyslogChannelOptions extends Rendering {
 }
 
 const PATIENCE: Millis = 10 * SECOND;
+/** More than the header of a message can take (RFC 5424 section 6: host 255, process 128, kind 32). */
+const HEADER = 512;
 /** An ICMP "port unreachable" comes at once, or never. */
 const REFUSED_WITHIN: Millis = 100;
 
@@ -37,17 +39,20 @@ function jsonText(telling: Telling, site: string, limit: number): string {
   const whole = objectFor(telling, site);
   for (const without of [[], ['facts'], ['facts', 'calls', 'sources', 'decisions']]) {
     const left = Object.fromEntries(Object.entries(whole).filter(([name]) => !without.includes(name)));
-    const text = JSON.stringify(left);
-    if (Buffer.byteLength(text) <= limit) return text;
+    const text = ascii(JSON.stringify(left));
+    if (text.length <= limit) return text;
   }
   const { id, at, severity, incident } = whole;
-  return JSON.stringify({ id, at, severity, incident });
+  return ascii(JSON.stringify({ id, at, severity, incident }));
 }
+
+/** JSON says the same in ASCII, which needs no BOM and is cut nowhere. */
+const ascii = (json: string): string =>
+  json.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** What the message says: a sentence, with what a program looks for behind it. */
 export function syslogText(telling: Telling, options: Rendering, format: 'text' | 'json', limit: number): string {
-  // the header takes some of it
-  if (format === 'json') return jsonText(telling, options.site, limit - 400);
+  if (format === 'json') return jsonText(telling, options.site, limit - HEADER);
   const message = messageFor([telling], 'syslog', options);
   const { words } = messageOptions(options);
   const named =

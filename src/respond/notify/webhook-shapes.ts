@@ -45,8 +45,7 @@ const slackText = (text: string): string =>
 const markdownText = (text: string): string => text.replace(/[\\`*_{}[\]()#+\-.!|~<>&@:]/g, '\\$&');
 
 /** Sections as lines, for services that show text alone. */
-const short = (message: Message, { language, timezone, site }: ShapeOptions): string =>
-  chatText(message, messageOptions({ language, timezone, site }).words);
+const short = (message: Message, options: ShapeOptions): string => chatText(message, messageOptions(options).words);
 
 const slack: Shape = (message, _telling, options) => ({
   url: options.url,

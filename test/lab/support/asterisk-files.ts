@@ -127,7 +127,7 @@ nocolor = yes
 
 // What a small PBX needs. Loading every module that Debian ships takes longer and fills the log with modules that decline.
 const WANTED =
-  /^(res_(pjsip|pjproject|sorcery_(astdb|config|memory)|hep|hep_pjsip|hep_rtcp|rtp_asterisk|srtp|timing_timerfd|security_log|crypto|http_websocket|websocket_client)|res_pjsip_.*|chan_pjsip|pbx_config|cdr_csv|cdr_manager|bridge_(simple|native_rtp|softmix|holding|builtin_features)|codec_(a_mu|ulaw|alaw|resample)|format_(pcm|sln|wav)|app_(dial|echo|playtones|read|userevent|verbose|stack|while|exec|cdr|senddtmf|transfer)|func_(channel|cdr|db|callerid|cut|strings|logic|math|global|dialplan|base64|md5|sha1|timeout|env|pjsip_.*|hangupcause))\.so$/;
+  /^(res_(pjsip|pjproject|sorcery_(astdb|config|memory)|hep|hep_pjsip|hep_rtcp|rtp_asterisk|srtp|timing_timerfd|security_log|crypto|http_websocket|websocket_client)|res_pjsip_.*|chan_pjsip|pbx_config|cdr_csv|cdr_manager|bridge_(simple|native_rtp|softmix|holding|builtin_features)|codec_(a_mu|ulaw|alaw|gsm|resample)|format_(pcm|sln|wav|gsm)|app_(dial|echo|playtones|read|userevent|verbose|stack|while|exec|cdr|senddtmf|transfer)|func_(channel|cdr|db|callerid|cut|strings|logic|math|global|dialplan|base64|md5|sha1|timeout|env|pjsip_.*|hangupcause))\.so$/;
 const UNWANTED =
   /res_pjsip_(config_wizard|phoneprov_provider|geolocation|stir_shaken|transport_websocket|publish_asterisk|mwi.*|exten_state|xpidf.*|pidf.*|dialog_info.*|history|notify|aoc|send_to_voicemail|outbound_publish)\.so/;
 

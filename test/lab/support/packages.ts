@@ -34,37 +34,54 @@ export async function labTrees(): Promise<Trees> {
   return await trees;
 }
 
+const others = new Map<string, Promise<Tree | undefined>>();
+
+/** One more tree that scripts/lab/fetch knows, once in a process. Throws LabUnavailable. */
+export async function labTree(part: 'mail' | 'syslog'): Promise<Tree> {
+  const known = others.get(part) ?? runFetch(part).then((found) => found.get(part));
+  others.set(part, known);
+  const fetched = await known;
+  if (fetched === undefined) throw new LabUnavailable(`scripts/lab/fetch named no tree ${part}`);
+  return fetched;
+}
+
 async function fetchTrees(): Promise<Trees> {
   const began = Date.now();
-  const lines = await runFetch();
-  const found = new Map<string, Tree>();
-  for (const line of lines.split('\n')) {
-    const [part, directory, versions] = line.split('\t');
-    if (part !== undefined && directory !== undefined && versions !== undefined)
-      found.set(part, tree(directory, versions));
-  }
+  const found = await runFetch();
   const asterisk = found.get('asterisk');
   const tools = found.get('tools');
   if (asterisk === undefined || tools === undefined) throw new LabUnavailable('scripts/lab/fetch named no trees');
   return { asterisk, tools, fetchMs: Date.now() - began };
 }
 
-async function runFetch(): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    execFile('bash', [join(repository, 'scripts/lab/fetch')], { encoding: 'utf8' }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else
-        reject(
-          new LabUnavailable(
-            stderr
-              .trim()
-              .split('\n')
-              .at(-1)
-              ?.replace(/^lab: /, '') ?? error.message,
-          ),
-        );
-    });
+async function runFetch(...parts: readonly string[]): Promise<Map<string, Tree>> {
+  const lines = await new Promise<string>((resolve, reject) => {
+    execFile(
+      'bash',
+      [join(repository, 'scripts/lab/fetch'), ...parts],
+      { encoding: 'utf8' },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else
+          reject(
+            new LabUnavailable(
+              stderr
+                .trim()
+                .split('\n')
+                .at(-1)
+                ?.replace(/^lab: /, '') ?? error.message,
+            ),
+          );
+      },
+    );
   });
+  const found = new Map<string, Tree>();
+  for (const line of lines.split('\n')) {
+    const [part, directory, versions] = line.split('\t');
+    if (part !== undefined && directory !== undefined && versions !== undefined)
+      found.set(part, tree(directory, versions));
+  }
+  return found;
 }
 
 function tree(directory: string, versions: string): Tree {
