@@ -164,7 +164,8 @@ async function originate(
     ['Priority', '1'],
     ['Timeout', String(ringFor)],
     ['CallerID', `"ringfence" <${caller}>`],
-    ...variables.map((variable) => ['Variable', variable] as const),
+    // one header of all: no value of ours holds a comma
+    ['Variable', variables.join(',')],
   ]);
   if (answer.name === 'Success') return true;
   const said = answer.get('Message') ?? answer.name;
