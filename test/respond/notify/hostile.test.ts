@@ -15,7 +15,7 @@ import { hostile } from '../../support/hostile.ts';
 import { alertAt } from '../../support/notify.ts';
 
 /** Strings that attackers write where they can: user agents, caller names, numbers, fields of call records. */
-const STRINGS = hostile(process.env['RINGFENCE_LONG'] === '1' ? 10_000 : 2_000, 7);
+const STRINGS = hostile(process.env['RINGFENCE_LONG'] === '1' ? 10_000 : 1_000, 7);
 
 function telling(i: number, text: string): Extract<Telling, { kind: 'alert' | 'update' }> {
   const detector = detectors[i % detectors.length]?.name ?? '';
