@@ -1,6 +1,7 @@
 import { parseListen } from '../collect/hep.ts';
 import { readNamed, readSecret, type Config } from '../config.ts';
 import { ConfigError, messageOf, RingfenceError, type ConfigProblem } from '../errors.ts';
+import { openChannels } from './notify-channels.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig, siteOf } from './site.ts';
 
@@ -35,6 +36,9 @@ export function filesOf(config: Config): ConfigProblem[] {
     ['asterisk.ami.ca_file', ami?.ca_file],
   ] as const)
     if (file !== undefined) attempt(path, () => readNamed(file, directory, path));
+  attempt('notify', () => {
+    for (const channel of openChannels(config, { acknowledge: () => undefined, lift: () => 0 })) channel.close();
+  });
   attempt('tariff.file', () => siteOf(config));
   return problems;
 }

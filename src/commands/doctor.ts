@@ -12,6 +12,7 @@ import {
   expiryRow,
   hepRows,
   modeRow,
+  notifyRows,
   settingsRows,
   storeRows,
 } from './setup/checks-local.ts';
@@ -81,6 +82,7 @@ async function look(config: Config, options: DoctorOptions, tell: (rows: readonl
   const daemon = await daemonRows(store);
   tell(daemon.rows);
   tell(hepRows(config, daemon.status));
+  tell(notifyRows(config, daemon.status));
   tell([await clockRow(), await expiryRow()]);
   tell([modeRow(config)]);
 }

@@ -25,7 +25,7 @@ describe('ringfence config', function () {
     const { status, stdout, stderr } = await ringfence(['config', 'check', write(SAMPLE)]);
     assert.equal(status, 0, stdout);
     assert.equal(stdout, `${folder.file('x.toml')}: the settings are right\n`);
-    assert.match(stderr, /does not use \[notify\] yet/);
+    assert.match(stderr, /does not use anonymise in \[store\] yet/);
     assert.equal((await ringfence(['config', 'check', '--config', folder.file('x.toml'), '--quiet'])).stderr, '');
   });
 
@@ -82,12 +82,13 @@ describe('ringfence config', function () {
       accounts: unknown;
       groups: unknown;
       store: { anonymise: boolean };
-      notify: unknown;
+      notify: { mail: { to: string[] }; webhook: unknown[]; syslog: object };
     }>(json.stdout);
     assert.deepEqual(Object.keys(settings?.accounts ?? {}), ['2001']);
     assert.deepEqual(Object.keys(settings?.groups ?? {}), ['night']);
     assert.equal(settings?.store.anonymise, true);
-    assert.deepEqual(Object.keys(settings.notify ?? {}), ['mail', 'webhook', 'syslog']);
+    assert.deepEqual(settings?.notify.mail.to, ['admin@example.net']);
+    assert.equal(settings.notify.webhook.length, 1);
   });
 
   const alone = !existsSync('/etc/ringfence/ringfence.toml');

@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { messageOf, RingfenceError } from '../../errors.ts';
 import type { Millis } from '../../model.ts';
+import type { ChannelHealth } from '../../respond/notify/notifier.ts';
+import { channelNames } from '../../respond/notify/options.ts';
 import { formatDuration, HOUR, MINUTE } from '../../time.ts';
 import { filesOf } from '../config-check.ts';
 import { callControl, controlPath } from '../control.ts';
@@ -18,6 +20,8 @@ export interface DaemonStatus {
   readonly counts?: Readonly<Record<string, number>>;
   /** when mirrored SIP came last, epoch ms */
   readonly hepAt?: number | null;
+  /** of each channel by which people are told */
+  readonly notify?: readonly Pick<ChannelHealth, 'name' | 'waiting' | 'failingSince' | 'error'>[];
   readonly enforcement?: {
     readonly targets?: readonly { readonly name: string; readonly state: string; readonly lastError: string | null }[];
     readonly stopped?: { readonly reason: string } | null;
@@ -106,6 +110,24 @@ export async function daemonRows(store: string): Promise<DaemonFound> {
       ),
     );
   return { rows, status };
+}
+
+/** Does anybody hear of it? */
+export function notifyRows({ settings }: Config, status: DaemonStatus | null): Row[] {
+  const names = channelNames(settings.notify);
+  if (names.length === 0)
+    return [
+      advice(
+        'telling people',
+        'nobody is told: alerts are in the log and the store alone',
+        'add [notify.mail] (docs/notify.md)',
+      ),
+    ];
+  const failing = (status?.notify ?? []).filter(({ failingSince }) => failingSince !== null);
+  if (failing.length === 0) return [ok('telling people', `${names.join(', ')}; ringfence notify test proves each`)];
+  return failing.map(({ name, error, waiting }) =>
+    problem(`telling people by ${name}`, `${waiting} wait: ${error}`, `ringfence notify test ${name}`),
+  );
 }
 
 /** Can the store be written, by its owner, and is there room? */
