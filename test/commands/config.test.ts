@@ -86,8 +86,9 @@ describe('ringfence config', function () {
     }>(json.stdout);
     assert.deepEqual(Object.keys(settings?.accounts ?? {}), ['2001']);
     assert.deepEqual(Object.keys(settings?.groups ?? {}), ['night']);
-    assert.equal(settings?.store.anonymise, true);
-    assert.deepEqual(settings?.notify.mail.to, ['admin@example.net']);
+    assert.ok(settings !== undefined);
+    assert.equal(settings.store.anonymise, true);
+    assert.deepEqual(settings.notify.mail.to, ['admin@example.net']);
     assert.equal(settings.notify.webhook.length, 1);
   });
 
