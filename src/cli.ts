@@ -178,6 +178,14 @@ function buildProgram(): Command {
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/keys-push.ts')));
   keys
+    .command('media <account> [encryption]')
+    .description(
+      'how media of an endpoint is encrypted, from its next call on: sdes, dtls or no; where [respond] media_encryption lets it',
+    )
+    .option('--undo', 'as pjsip.conf says again', false)
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/keys-media.ts')));
+  keys
     .command('tls-reload')
     .description("after the files of PJSIP's TLS certificate were replaced: Asterisk reads them, a handshake proves it")
     .option('--why <text>', 'the reason, kept with it')

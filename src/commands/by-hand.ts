@@ -10,6 +10,7 @@ import { SECOND } from '../time.ts';
 import type { ControlHandlers } from './control.ts';
 import { Refusal, type MethodParams } from './control-methods.ts';
 import { readTarget } from './hand-target.ts';
+import { mediaByHand } from './media.ts';
 import { inventoryByHand, pushKeysByHand } from './pushing.ts';
 import { rotateByHand, unrotateByHand } from './rotating.ts';
 
@@ -21,6 +22,8 @@ export interface Hand {
   readonly mode: () => 'observe' | 'enforce';
   /** prefixes by which a number as dialled is told from one in E.164 digits */
   readonly dialing: () => { readonly outside: string; readonly international: readonly string[] };
+  /** accounts whose media may be encrypted otherwise; `*`: all */
+  readonly mediaAllowed: () => readonly string[];
   /** public keys as the PBX holds them */
   readonly keys: KeyPublisher;
   /** names of the PBX's endpoints; null: it has not told them */
@@ -240,6 +243,7 @@ export function handHandlers(
     rotate: (params) => rotateByHand(hand, params),
     unrotate: (params) => unrotateByHand(hand, params),
     blocks: () => listByHand(hand),
+    media: (params) => mediaByHand(hand, params),
     pushKeys: (params) => pushKeysByHand(hand, params),
     keyInventory: (params) => inventoryByHand(hand, params),
     status: () => ({ pid: process.pid, mode: hand.mode(), enforcement: hand.enforcer.health(), ...more.status() }),

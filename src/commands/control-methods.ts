@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RingfenceError } from '../errors.ts';
+import { MEDIA_ENCRYPTIONS } from '../pbx/endpoint-object.ts';
 import { DAY } from '../time.ts';
 
 /** What a person may block by hand. */
@@ -35,6 +36,8 @@ export const methods = {
   allow: z.strictObject({ account: value, lasts, why }),
   rotate: z.strictObject({ account: value, lasts: lasts.nullable().default(null), why }),
   unrotate: z.strictObject({ account: value, why }),
+  /** `encryption` null: as pjsip.conf says again */
+  media: z.strictObject({ account: value, encryption: z.enum(MEDIA_ENCRYPTIONS).nullable(), why }),
   pushKeys: z.strictObject({ accounts: z.array(value).max(10_000).default([]), why }),
   /** `mend`: first make them agree, where that can be done */
   keyInventory: z.strictObject({ mend: z.boolean().default(false), why }),

@@ -93,6 +93,7 @@ export async function directly<T>(
       store,
       site: () => site,
       mode: () => settings.mode,
+      mediaAllowed: () => settings.respond.media_encryption,
       keys: new KeyPublisher({ store, ami: () => session, log, now: Date.now }),
       dialing: () => settings.dialing,
       endpoints: () => endpoints?.map(({ endpoint }) => endpoint) ?? null,

@@ -30,6 +30,7 @@ export async function startRunControl(options: RunControlOptions): Promise<Contr
     store,
     site: () => target().site,
     mode: () => settings().mode,
+    mediaAllowed: () => settings().respond.media_encryption,
     dialing: () => settings().dialing,
     endpoints: () => (target().endpoints.length === 0 ? null : target().endpoints.map(({ endpoint }) => endpoint)),
   };

@@ -104,6 +104,8 @@ async function leavePbx(config: Config, output: Output, done: Done): Promise<voi
     await directly(config, output, { needsAsterisk: true }, async ({ enforcer }) => {
       const why = reason('uninstall');
       const taken = [...enforcer.unblock({ all: true }, why)];
+      for (const { value } of enforcer.standing().entries.filter(({ kind }) => kind === 'endpoint'))
+        taken.push(...enforcer.unblock({ kind: 'endpoint', value }, why));
       const secrets = enforcer.standing().entries.filter(({ kind }) => kind === 'secret');
       for (const { value } of secrets) taken.push(...enforcer.unblock({ kind: 'secret', value }, why));
       await enforcer.settled(SETTLE);

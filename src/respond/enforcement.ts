@@ -22,6 +22,8 @@ export const KINDS = [
   'pin',
   // an auth object of PJSIP whose secret was changed
   'secret',
+  // an endpoint with another encryption of media than pjsip.conf says
+  'endpoint',
   // an endpoint that PJSIP refuses wholly, registrations and emergency calls too
   'maintenance',
 ] as const;
@@ -38,7 +40,7 @@ export const REFUSING: ReadonlySet<Kind> = new Set([
 ]);
 
 /** Kinds that no target ends by itself: what we took back or saw end is ours to take away wherever it is found. */
-export const STAYING: ReadonlySet<Kind> = new Set(['secret', 'maintenance']);
+export const STAYING: ReadonlySet<Kind> = new Set(['secret', 'endpoint', 'maintenance']);
 
 /** Does a row (`account/1004`, `acl/a1`, `auth/1004`) refuse something? The panic switch takes away no other. */
 export const refuses = (key: string): boolean => {

@@ -2,6 +2,7 @@ import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
 import type { CallFacts, Decision, DecisionState, Millis } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
+import type { MediaEncryption } from '../pbx/endpoint-object.ts';
 import type { KamailioRpc } from '../pbx/kamailio.ts';
 import type { Nft } from '../pbx/nft.ts';
 import type { Site } from '../site/site.ts';
@@ -47,6 +48,11 @@ export interface Enforcer {
   rotate(account: string, until: Millis | null, why: string): Promise<RotateResult>;
   /** The secret of pjsip.conf is good again. @returns auth objects whose new secret was taken back */
   unrotate(account: string, why?: string): readonly string[];
+  /**
+   * Another encryption of an endpoint's media than pjsip.conf says, from its next call on, until it is taken back. Only a person
+   * says so, of accounts that the settings name.
+   */
+  encryptMedia(account: string, media: MediaEncryption, why: string): Promise<MediaResult>;
   /** Takes back by hand: a decision, all that is claimed of an entry, or everything that refuses. @returns what was taken back */
   unblock(what: Unblock, why?: string): readonly { readonly kind: Kind; readonly value: string }[];
   /** The settings' own: all entries of this kind that the settings want, in place of those of the last call. */
@@ -83,6 +89,9 @@ export type BlockResult =
   /** `value`: as it stands, canonical */
   | { readonly ok: true; readonly id: string; readonly value: string; readonly until: Millis | null }
   | { readonly ok: false; readonly code: RefusalCode; readonly reason: string };
+
+export type MediaResult =
+  { readonly ok: true; readonly id: string } | { readonly ok: false; readonly code: string; readonly reason: string };
 
 export type AllowResult =
   | (BlockResult & { readonly ok: true; readonly lifted: readonly { readonly kind: Kind; readonly value: string }[] })

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Action, CallFacts, Decision, Millis } from '../model.ts';
+import { PeerError } from '../errors.ts';
 import type { AmiSession } from '../pbx/ami.ts';
+import { endpointObject, type MediaEncryption } from '../pbx/endpoint-object.ts';
 import type { Site } from '../site/site.ts';
 import type { Enforcement } from '../store/index.ts';
 import { Acts, isAct, type ActDetail } from './acts.ts';
@@ -14,6 +16,7 @@ import type {
   Enforcer,
   EnforcerHealth,
   EnforcerOptions,
+  MediaResult,
   Standing,
   StandingEntry,
   Unblock,
@@ -297,6 +300,31 @@ export class Enforcing implements Enforcer {
       }
       return result;
     });
+  }
+
+  async encryptMedia(account: string, media: MediaEncryption, why: string): Promise<MediaResult> {
+    const session = this.#options.ami?.() ?? null;
+    if (session === null)
+      return { ok: false, code: 'peer-closed', reason: 'Asterisk is away: nothing can be changed now' };
+    const now = this.#options.now();
+    const id = deterministicId('hand', 'endpoint', account, String(now), String(this.#count++));
+    const claim: Claim = { id, until: null, since: now, by: 'hand', why };
+    const checked = this.#check('endpoint', account, claim);
+    if (!checked.ok) return checked;
+    let text: string;
+    try {
+      text = await endpointObject(session, checked.value, media);
+    } catch (error) {
+      if (error instanceof PeerError) return { ok: false, code: error.code, reason: error.message };
+      throw error;
+    }
+    const started = performance.now();
+    const older = this.#claims.desired.get('endpoint', checked.value)?.claims ?? [];
+    this.#claims.stand('endpoint', checked.value, { ...claim, text }, started);
+    for (const { id: before } of older)
+      for (const change of this.#claims.desired.undo(before))
+        this.#claims.moved(change, 'undone', started, replacedBy(claim));
+    return { ok: true, id };
   }
 
   unrotate(account: string, why = ''): string[] {

@@ -169,6 +169,10 @@ export const respondOptions = z.strictObject({
   lasts: lasts.prefault({}).describe('how long blocks stand where a rule does not say, counted from the last evidence'),
   repeat: repeat.prefault({}).describe('who is blocked again is blocked for longer'),
   limits: limits.prefault({}).describe('how much rules may block; what people block by hand is not counted'),
+  media_encryption: z
+    .array(z.string().min(1).max(128))
+    .default([])
+    .describe('accounts whose media a person may have encrypted otherwise by ringfence keys media; "*" is all'),
   observe: observe.prefault({}).describe('in enforce mode: what is only recorded all the same'),
 });
 

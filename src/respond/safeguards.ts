@@ -78,7 +78,8 @@ export function check(kind: Kind, value: string, until: Millis | null, context: 
   // the settings' own ends when they say so: closing time, or never
   if (by === 'settings' && (until === null ? !REFUSING.has(kind) : until > now)) return { ...checked, until };
   // a secret goes back only when somebody says so: the old one may be in a thief's hands
-  if (kind === 'secret' && (until === null || until > now)) return { ...checked, until };
+  // nor does a phone learn by itself that its media is encrypted otherwise again
+  if ((kind === 'secret' || kind === 'endpoint') && (until === null || until > now)) return { ...checked, until };
   const end = until ?? now + DEFAULT_END;
   if (!Number.isFinite(end)) return no('no-end', 'it needs an end');
   if (end <= now) return no('over', 'its end has passed already');
@@ -103,6 +104,10 @@ const CHECKS: Readonly<Record<Kind, (value: string, context: Checking) => Checke
     context.by === 'rule'
       ? no('by-hand-only', 'an account is refused wholly, emergency calls too, when a person says so')
       : checkAccount(value, context),
+  endpoint: (value, context) =>
+    context.by === 'hand'
+      ? checkAccount(value, context)
+      : no('by-hand-only', 'how media is encrypted is changed when a person says so'),
   secret: (value) => (AUTH_ID.test(value) ? found(value) : no('not-a-value', `"${value}" is no auth object`)),
   allow: checkAccount,
   // who may call abroad though the office is locked; with a plus, where everybody may call

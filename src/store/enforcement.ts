@@ -38,7 +38,7 @@ export interface EnforcementTable {
   of(claim: string): Enforcement[];
   /** All rows, oldest first. */
   all(): Enforcement[];
-  /** Forgets what ended before (blocks) or was put before and is over (acts; a secret without an end is never). @returns how many */
+  /** Forgets what ended before (blocks) or was put before and is over (acts; a secret, an endpoint without an end is never). @returns how many */
   forget(before: Millis): number;
 }
 
@@ -71,7 +71,7 @@ export function enforcementTable(connection: Connection): EnforcementTable {
   const all = connection.prepare<Row>(`SELECT ${columns} FROM enforcement ORDER BY since, kind, value, claim`);
   const forget = connection.prepare(
     `DELETE FROM enforcement WHERE until < ? OR (until IS NULL AND since < ? AND state <> 'pending' AND "by" <> 'settings'
-       AND kind <> 'secret')`,
+       AND kind NOT IN ('secret', 'endpoint'))`,
   );
   const fromRow = (row: Row): Enforcement => ({
     ...row,

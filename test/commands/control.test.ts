@@ -42,6 +42,7 @@ describe('control socket', function () {
     allow: () => new Promise<void>((resolve) => (release = resolve)),
     rotate: (params) => params,
     unrotate: (params) => params,
+    media: (params) => params,
     pushKeys: (params) => params,
     keyInventory: (params) => params,
     status: () => ({ pid: 1 }),

@@ -6,7 +6,7 @@ import { KINDS } from '../enforcement.ts';
 import type { RowChange, RowOutcome, Target } from './target.ts';
 
 /** Branches of the family that are ours to keep as they should be; auth, pubkey … belong to others. */
-const KEPT = new Set<string>([...KINDS, 'acl']);
+const KEPT = new Set<string>([...KINDS.filter((kind) => kind !== 'endpoint'), 'acl']);
 
 /** What the dialplan itself writes: who has tried PINs, and for whom the lock is lifted. */
 const isDialplans = (key: string): boolean => key.startsWith('pin/') && key !== 'pin/hash';

@@ -2,20 +2,23 @@ import { PeerError } from '../../errors.ts';
 import type { AmiSession } from '../../pbx/ami.ts';
 import { applyKeys, readTree } from '../../pbx/astdb.ts';
 import { inMaintenance, setMaintenance } from '../../pbx/maintenance.ts';
+import { endpointNotInForce, unusedEndpoints } from '../../pbx/endpoint-object.ts';
 import { notInForce, secretsInForce } from '../../pbx/secrets.ts';
 import { entryKey, expiryText } from '../enforcement.ts';
 import { FlatLayout } from '../layout.ts';
 import type { RowChange, RowOutcome, Target } from './target.ts';
 
 const AUTH = 'auth/';
+const ENDPOINT = 'endpoint/';
 const MAINTENANCE = 'maintenance/';
 
 /**
- * Rows are `auth/<auth id>`, the value a sorcery object (`texts` holds it by auth id), and `maintenance/<endpoint>`.
+ * Rows are `auth/<auth id>`, the value a sorcery object (`texts` holds it by auth id), `endpoint/<endpoint>`
+ * likewise (the claim has its text), and `maintenance/<endpoint>`.
  */
 export const pjsipLayout = (texts: ReadonlyMap<string, string>): FlatLayout =>
   new FlatLayout(
-    ['secret', 'maintenance'],
+    ['secret', 'endpoint', 'maintenance'],
     (kind, value) => (kind === 'secret' ? `${AUTH}${value}` : entryKey(kind, value)),
     (kind, value, until) => (kind === 'secret' ? (texts.get(value) ?? '') : expiryText(kind, until)),
   );
@@ -42,13 +45,21 @@ export class PjsipTarget implements Target {
 
   async read(expected: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
     const session = this.#session();
-    const [rows, maintained] = await Promise.all([readTree(session, 'auth'), inMaintenance(session)]);
+    const [rows, endpoints, maintained] = await Promise.all([
+      readTree(session, 'auth'),
+      readTree(session, 'endpoint'),
+      inMaintenance(session),
+    ]);
     const ours = new Map([...rows].filter(([key, value]) => expected.get(key) === value));
     this.#secrets.clear();
     for (const [key, value] of ours) this.#secrets.set(key, value);
     for (const key of await this.#unused(session, ours)) rows.delete(key);
     // what others put there may hold a password, and is shown and logged
     for (const key of rows.keys()) if (!ours.has(key)) rows.set(key, 'an auth object');
+    const changed = new Map([...endpoints].filter(([key, value]) => expected.get(key) === value));
+    for (const key of endpoints.keys()) if (!changed.has(key)) rows.set(key, 'an endpoint object');
+    for (const [key, value] of changed) rows.set(key, value);
+    for (const key of await this.#passedOver(session, changed)) rows.delete(key);
     // it has no end of its own, so it stands for whatever end it should have; switched on by others it has none
     for (const endpoint of maintained ?? []) {
       const key = `${MAINTENANCE}${endpoint}`;
@@ -74,6 +85,12 @@ export class PjsipTarget implements Target {
     for (const key of await this.#unused(session, new Map(put)))
       if (outcomes.get(key)?.ok === true) outcomes.set(key, { ok: false, error: notInForce(key.slice(AUTH.length)) });
     for (const [key, value] of put) if (outcomes.get(key)?.ok === true) this.#secrets.set(key, value);
+    const objects = changes.filter(({ key }) => key.startsWith(ENDPOINT));
+    for (const [key, outcome] of await applyKeys(session, objects)) outcomes.set(key, outcome);
+    const wanted = objects.flatMap(({ key, value }): [string, string][] => (value === null ? [] : [[key, value]]));
+    for (const key of await this.#passedOver(session, new Map(wanted)))
+      if (outcomes.get(key)?.ok === true)
+        outcomes.set(key, { ok: false, error: endpointNotInForce(key.slice(ENDPOINT.length)) });
     const rest = changes.filter(({ key }) => key.startsWith(MAINTENANCE));
     for (const change of rest) outcomes.set(change.key, await maintain(session, change));
     if (rest.length > 0) await this.#proveMaintenance(session, rest, outcomes);
@@ -85,6 +102,12 @@ export class PjsipTarget implements Target {
     const values = new Map([...rows].map(([key, value]) => [key.slice(AUTH.length), value]));
     const used = await secretsInForce(session, values);
     return [...values.keys()].filter((id) => !used.has(id)).map((id) => `${AUTH}${id}`);
+  }
+
+  /** Of these rows, the endpoints that Asterisk uses otherwise. */
+  async #passedOver(session: AmiSession, rows: ReadonlyMap<string, string>): Promise<string[]> {
+    const values = new Map([...rows].map(([key, value]) => [key.slice(ENDPOINT.length), value]));
+    return (await unusedEndpoints(session, values)).map((endpoint) => `${ENDPOINT}${endpoint}`);
   }
 
   async #proveMaintenance(
