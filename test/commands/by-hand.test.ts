@@ -106,7 +106,14 @@ class Bench {
 
   get hand(): Hand {
     const keys = new KeyPublisher({ store: this.store, ami: () => this.pbx, log: this.log.log, now: () => this.now });
-    return { ...reading, enforcer: this.enforcer, keys, store: this.store, mode: () => this.mode, mediaAllowed: () => [] };
+    return {
+      ...reading,
+      enforcer: this.enforcer,
+      keys,
+      store: this.store,
+      mode: () => this.mode,
+      mediaAllowed: () => [],
+    };
   }
 
   /** Everything that is under way comes to its end. */
