@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { createPublicKey } from 'node:crypto';
 import { readCertificate, readRevocationList, Trust, type Certificate } from '../../src/crypto/chain.ts';
+import { createCrl, type Revoked } from '../../src/crypto/crl.ts';
+import { createAuthority, issueCertificate } from '../../src/crypto/issue.ts';
 import { pemBlocks } from '../../src/crypto/x509/pem.ts';
 import { openssl } from '../support/openssl.ts';
 import {
@@ -244,6 +246,23 @@ describe('certificate chains', function () {
       assert.equal(pemBlocks(Buffer.from('hello'), 'CERTIFICATE').ok, false);
       assert.equal(pemBlocks(Buffer.from(pem), 'X509 CRL').ok, false);
     });
+  });
+
+  it('what our own CA issues is taken, and refused once its list names it', () => {
+    const ca = createAuthority(rsaPair(2048, 'root').handle, 'example.com', NOW);
+    const { spki } = rsaPair(2048, 'alice');
+    const times = { notBefore: NOW, notAfter: NOW + 30 * DAY };
+    const issued = issueCertificate(ca, { use: 'account', account: 'alice', domain: 'example.com', host: '', spki, ...times }); // prettier-ignore
+    const owner = value(readCertificate(issued.der));
+    const anchor = value(readCertificate(ca.certificate));
+    assert.deepEqual(owner.uris, ['sip:alice@example.com']);
+    assert.equal(owner.kid, issued.kid);
+    const list = (revoked: readonly Revoked[]) => value(readRevocationList(createCrl(ca, { number: 1, thisUpdate: NOW, nextUpdate: NOW + DAY, revoked }))); // prettier-ignore
+    assert.equal(reasonOf(new Trust([anchor], [list([])]), owner), '');
+    const revoked = list([{ serial: issued.serial, at: NOW, reason: 'keyCompromise' }]);
+    assert.match(reasonOf(new Trust([anchor], [revoked]), owner), /is revoked/);
+    const tls = issueCertificate(ca, { use: 'gateway-tls', account: '', domain: 'example.com', host: 'gw.example.com', spki, ...times }); // prettier-ignore
+    assert.match(reasonOf(new Trust([anchor]), value(readCertificate(tls.der))), /not for S\/MIME/);
   });
 
   it('a phone’s certificate, as the CA issues it, may sign and be encrypted to', () => {
