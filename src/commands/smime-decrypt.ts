@@ -13,13 +13,13 @@ import {
 } from './smime-files.ts';
 
 /** `ringfence smime decrypt`. */
-export default function smimeDecrypt(
+export default async function smimeDecrypt(
   _args: readonly string[],
   options: SmimeOptions & KeyOptions & TrustOptions,
   output: Output,
-): number {
+): Promise<number> {
   const opener = {
-    keyholders: [needIdentity(options, 'to decrypt')],
+    keyholders: [await needIdentity(options, 'to decrypt')],
     trust: readTrust(options),
     now: instantOf(options),
   };

@@ -20,9 +20,13 @@ interface EncryptOptions extends SmimeOptions, KeyOptions, TrustOptions, Signing
 }
 
 /** `ringfence smime encrypt`. */
-export default function smimeEncrypt(_args: readonly string[], options: EncryptOptions, output: Output): number {
+export default async function smimeEncrypt(
+  _args: readonly string[],
+  options: EncryptOptions,
+  output: Output,
+): Promise<number> {
   const now = instantOf(options);
-  const identity = readIdentity(options);
+  const identity = await readIdentity(options);
   const recipients = readRecipients(options.to, readTrust(options), now);
   const { cipher, signature, transfer } = options;
   const input = readInput(options);

@@ -14,7 +14,6 @@ import {
   type SmimeRefusal,
   type VerifiedSigner,
 } from '../crypto/smime/index.ts';
-import { readSecret } from '../config.ts';
 import { InputError, messageOf, RingfenceError } from '../errors.ts';
 import type { Parsed } from '../parsed.ts';
 import type { GlobalOptions, Output } from './output.ts';
@@ -98,8 +97,14 @@ export function readCertificates(file: string, option: string): [Certificate, ..
   return [first, ...rest];
 }
 
+/** The settings' schema takes a third of a second to load: only where it is needed. */
+async function readPassphrase(file: string): Promise<string> {
+  const { readSecret } = await import('../config.ts');
+  return readSecret(file, process.cwd(), '--passphrase-file');
+}
+
 /** Key and certificate of `--key` and `--cert`; null where neither is given. @throws InputError, RingfenceError */
-export function readIdentity(options: KeyOptions): Identity | null {
+export async function readIdentity(options: KeyOptions): Promise<Identity | null> {
   const { cert, key } = options;
   if (cert === undefined && key === undefined) return null;
   if (cert === undefined || key === undefined)
@@ -108,10 +113,7 @@ export function readIdentity(options: KeyOptions): Identity | null {
   const pem = readBytes(key, '--key');
   if ((statSync(key).mode & 0o007) !== 0)
     throw new RingfenceError('secret-unsafe', `--key: ${key} can be read by everybody; run: chmod 640 ${key}`);
-  const passphrase =
-    options.passphraseFile === undefined
-      ? undefined
-      : readSecret(options.passphraseFile, process.cwd(), '--passphrase-file');
+  const passphrase = options.passphraseFile === undefined ? undefined : await readPassphrase(options.passphraseFile);
   const handle = valueOf(
     privateKeyFromPem(pem, passphrase),
     `--key: ${key}`,
@@ -122,8 +124,8 @@ export function readIdentity(options: KeyOptions): Identity | null {
 }
 
 /** The same where it must be there. */
-export function needIdentity(options: KeyOptions, why: string): Identity {
-  const identity = readIdentity(options);
+export async function needIdentity(options: KeyOptions, why: string): Promise<Identity> {
+  const identity = await readIdentity(options);
   if (identity === null) throw new InputError('input-missing', `--cert and --key are needed ${why}`);
   return identity;
 }

@@ -17,8 +17,12 @@ interface SignOptions extends SmimeOptions, KeyOptions, SigningOptions {
 }
 
 /** `ringfence smime sign`. */
-export default function smimeSign(_args: readonly string[], options: SignOptions, output: Output): number {
-  const identity = needIdentity(options, 'to sign');
+export default async function smimeSign(
+  _args: readonly string[],
+  options: SignOptions,
+  output: Output,
+): Promise<number> {
+  const identity = await needIdentity(options, 'to sign');
   const input = readInput(options);
   const at = instantOf(options);
   const { detached, signature, transfer } = options;

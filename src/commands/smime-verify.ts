@@ -1,7 +1,7 @@
-import { nameText, openSip, verifyCms, type OpenedCms, type OpenedMessage, type Opened, type Trust } from '../crypto/smime/index.ts'; // prettier-ignore
+import { nameText, openSip, verifyCms, type Identity, type OpenedCms, type OpenedMessage, type Opened, type Trust } from '../crypto/smime/index.ts'; // prettier-ignore
 import { InputError } from '../errors.ts';
 import { parseSip } from '../wire/sip.ts';
-import { visible } from '../words/index.ts';
+import { visible } from '../words/visible.ts';
 import { EXIT, type Output } from './output.ts';
 import {
   instantOf,
@@ -23,10 +23,14 @@ interface VerifyOptions extends SmimeOptions, KeyOptions, TrustOptions {
 }
 
 /** `ringfence smime verify`. */
-export default function smimeVerify(_args: readonly string[], options: VerifyOptions, output: Output): number {
+export default async function smimeVerify(
+  _args: readonly string[],
+  options: VerifyOptions,
+  output: Output,
+): Promise<number> {
   const trust = readTrust(options);
   if (trust === null) throw new InputError('input-missing', '--ca is needed: whose word on certificates is taken?');
-  const identity = readIdentity(options);
+  const identity = await readIdentity(options);
   const opened = open(options, trust, identity);
   if (!opened.ok) {
     tellRefusal(opened, 'smime verify', options, output);
@@ -43,11 +47,7 @@ export default function smimeVerify(_args: readonly string[], options: VerifyOpt
   return EXIT.done;
 }
 
-function open(
-  options: VerifyOptions,
-  trust: Trust,
-  identity: ReturnType<typeof readIdentity>,
-): Opened<OpenedMessage | OpenedCms> {
+function open(options: VerifyOptions, trust: Trust, identity: Identity | null): Opened<OpenedMessage | OpenedCms> {
   // prettier-ignore
   const input = readInput(options);
   const opener = { trust, keyholders: identity === null ? [] : [identity], now: instantOf(options) };
