@@ -321,26 +321,28 @@ export function oid(dotted: string): string {
 
 // Writing: each function gives one whole value.
 
-/** Tag, shortest length, content. */
-export function derValue(tag: number, ...content: readonly Uint8Array[]): Buffer {
+/** Tag and shortest length of a value whose content has so many octets. */
+function derHeader(tag: number, length: number): Buffer {
+  if (length < 0x80) return Buffer.from([tag, length]);
+  let size = 0;
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) size++;
+  const header = Buffer.allocUnsafe(2 + size);
+  header[0] = tag;
+  header[1] = 0x80 | size;
+  header.writeUIntBE(length, 2, size);
+  return header;
+}
+
+/** A value in pieces: what is wrapped several times is copied once, when all of it is joined. */
+export function derPieces(tag: number, content: readonly Uint8Array[]): Uint8Array[] {
   let length = 0;
   for (const part of content) length += part.length;
-  let size = 0;
-  if (length >= 0x80) for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) size++;
-  const out = Buffer.allocUnsafe(2 + size + length);
-  out[0] = tag;
-  if (size === 0) out[1] = length;
-  else {
-    out[1] = 0x80 | size;
-    out.writeUIntBE(length, 2, size);
-  }
-  let at = 2 + size;
-  for (const part of content) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return [derHeader(tag, length), ...content];
 }
+
+/** Tag, shortest length, content. */
+export const derValue = (tag: number, ...content: readonly Uint8Array[]): Buffer =>
+  Buffer.concat(derPieces(tag, content));
 
 export const derSequence = (...parts: readonly Uint8Array[]): Buffer => derValue(TAG.sequence, ...parts);
 /** SET OF: its members in the order of their encodings (X.690 section 11.6). */

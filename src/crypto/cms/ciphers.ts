@@ -36,11 +36,6 @@ export const CIPHERS: Readonly<Record<CipherName, Cipher>> = {
 };
 const BY_OID = new Map(Object.values(CIPHERS).map((cipher) => [cipher.oid, cipher]));
 
-/** SMIMECapabilities (RFC 8551 section 2.5.2): what the other side may encrypt with. */
-let written: Buffer | null = null;
-export const capabilities = (): Buffer =>
-  (written ??= derSequence(...Object.values(CIPHERS).map((cipher) => derSequence(derOid(cipher.oid)))));
-
 /** A cipher with the parameters that a message gives it. */
 export interface CipherUse {
   readonly cipher: Cipher;
@@ -88,13 +83,16 @@ export interface Sealed {
   readonly tag: Buffer;
 }
 
+/** Without a copy where nothing came last, as always with GCM. */
+const joined = (first: Buffer, last: Buffer): Buffer => (last.length === 0 ? first : Buffer.concat([first, last]));
+
 export function seal(cipher: Cipher, key: Uint8Array, iv: Uint8Array, plain: Uint8Array): Sealed {
   if (!cipher.authenticated) {
     const cbc = createCipheriv(cipher.name, key, iv);
-    return { data: Buffer.concat([cbc.update(plain), cbc.final()]), tag: Buffer.alloc(0) };
+    return { data: joined(cbc.update(plain), cbc.final()), tag: Buffer.alloc(0) };
   }
   const gcm = createCipheriv(cipher.name as 'aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
-  const data = Buffer.concat([gcm.update(plain), gcm.final()]);
+  const data = joined(gcm.update(plain), gcm.final());
   return { data, tag: gcm.getAuthTag() };
 }
 
@@ -110,7 +108,7 @@ export function openGcm(
     const gcm = createDecipheriv(use.cipher.name as 'aes-256-gcm', key, use.iv, { authTagLength: use.tagBytes });
     gcm.setAAD(aad);
     gcm.setAuthTag(tag);
-    return Buffer.concat([gcm.update(data), gcm.final()]);
+    return joined(gcm.update(data), gcm.final());
   } catch {
     return null;
   }
@@ -123,7 +121,7 @@ export function openGcm(
 export function openCbc(use: CipherUse, key: Uint8Array, data: Uint8Array): Buffer | null {
   if (data.length === 0 || data.length % BLOCK !== 0) return null;
   const cbc = createDecipheriv(use.cipher.name, key, use.iv).setAutoPadding(false);
-  const plain = Buffer.concat([cbc.update(data), cbc.final()]);
+  const plain = joined(cbc.update(data), cbc.final());
   const count = plain[plain.length - 1] ?? 0;
   let wrong = Number(count < 1) | Number(count > BLOCK);
   for (let i = 1; i <= BLOCK; i++) wrong |= Number(i <= count) & Number(plain[plain.length - i] !== count);

@@ -1,5 +1,5 @@
 import { parsed, refused, type Parsed } from '../../parsed.ts';
-import { contextTag, derContext, derOid, derSequence, Faults, readBer, TAG, type DerNode } from '../der.ts';
+import { contextTag, derOid, derPieces, Faults, readBer, TAG, type DerNode } from '../der.ts';
 
 /** The longest CMS message that is read: far above any SIP body, and what a file of `ringfence smime` may hold. */
 export const MOST_CMS_BYTES = 16 << 20;
@@ -27,5 +27,6 @@ export function readContentInfo(bytes: Uint8Array): Parsed<ContentInfo> {
     : parsed({ type, content: inner });
 }
 
-export const derContentInfo = (type: string, content: Uint8Array): Buffer =>
-  derSequence(derOid(type), derContext(0, content));
+/** ContentInfo around a SEQUENCE that is given by its fields. */
+export const derContentInfo = (type: string, fields: readonly Uint8Array[]): Buffer =>
+  Buffer.concat(derPieces(TAG.sequence, [derOid(type), ...derPieces(contextTag(0), derPieces(TAG.sequence, fields))]));

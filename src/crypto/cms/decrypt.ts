@@ -9,6 +9,9 @@ import { isOf } from './signed-data.ts';
 export const OAEP_ADVICE =
   'RSA v1.5 key transport is refused; encrypt with: openssl cms -encrypt … -recip CERT -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha256';
 
+/** The key that nobody knows, in place of one that does not open. Drawn once: drawing it for each message would cost as much as hashing it. */
+const SPARE = randomBytes(32);
+
 /** A keyholder: its key and the certificate by which messages name it. */
 export type Keyholder = Pick<Identity, 'key' | 'certificate'>;
 
@@ -23,9 +26,8 @@ export function decryptCms(enveloped: EnvelopedData, keyholders: readonly Keyhol
   if (found === null) return refused(`${NOT_SPOKEN}key transport other than RSA-OAEP with SHA-256`);
   if (found.recipient.transport === 'rsa-v1.5') return refused(`${NOT_SPOKEN}RSA v1.5 key transport`);
   if (found.recipient.transport !== 'oaep-sha256') return refused(`${NOT_SPOKEN}OAEP other than with SHA-256`);
-  const spare = randomBytes(use.cipher.keyBytes);
   const opened = found.keyholder.key.decryptOaep(found.recipient.encryptedKey);
-  const key = opened?.length === use.cipher.keyBytes ? opened : spare;
+  const key = opened?.length === use.cipher.keyBytes ? opened : SPARE.subarray(0, use.cipher.keyBytes);
   const content = use.cipher.authenticated ? openGcm(use, key, data, tag, aad) : openCbc(use, key, data);
   opened?.fill(0);
   return content === null ? refused('EnvelopedData: no key of ours opens it, or it is damaged') : parsed(content);

@@ -1,5 +1,16 @@
 import { constants, publicEncrypt, randomBytes } from 'node:crypto';
-import { contextTag, derContext, derOctets, derOid, derSequence, derSetOf, derSmall, derValue } from '../der.ts';
+import {
+  contextTag,
+  derContext,
+  derOctets,
+  derOid,
+  derPieces,
+  derSequence,
+  derSetOf,
+  derSmall,
+  derValue,
+  TAG,
+} from '../der.ts';
 import { derHash, derMask } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { CIPHERS, derCipher, seal, type CipherName } from './ciphers.ts';
@@ -23,8 +34,9 @@ const TRANSPORT = derSequence(derOid(OAEP), derSequence(derContext(0, derHash('s
 /** Encrypts `content` to RSA keys: AuthEnvelopedData (GCM) or EnvelopedData (CBC) in DER, with a content key of its own. */
 export function encryptCms(content: Uint8Array, options: EncryptOptions): Buffer {
   const cipher = CIPHERS[options.cipher ?? 'aes-256-gcm'];
-  const key = randomBytes(cipher.keyBytes);
-  const iv = randomBytes(cipher.ivBytes);
+  const random = randomBytes(cipher.keyBytes + cipher.ivBytes);
+  const key = random.subarray(0, cipher.keyBytes);
+  const iv = random.subarray(cipher.keyBytes);
   const { data, tag } = seal(cipher, key, iv, content);
   let version = 0;
   const recipients = options.recipients.map((certificate) => {
@@ -42,11 +54,13 @@ export function encryptCms(content: Uint8Array, options: EncryptOptions): Buffer
     );
   });
   key.fill(0);
-  const encrypted = derSequence(derOid(CONTENT.data), derCipher(cipher, iv), derValue(contextTag(0, false), data));
+  const encrypted = derPieces(TAG.sequence, [
+    derOid(CONTENT.data),
+    derCipher(cipher, iv),
+    ...derPieces(contextTag(0, false), [data]),
+  ]);
+  const fields = [derSetOf(...recipients), ...encrypted];
   return cipher.authenticated
-    ? derContentInfo(
-        CONTENT.authEnvelopedData,
-        derSequence(derSmall(0), derSetOf(...recipients), encrypted, derOctets(tag)),
-      )
-    : derContentInfo(CONTENT.envelopedData, derSequence(derSmall(version), derSetOf(...recipients), encrypted));
+    ? derContentInfo(CONTENT.authEnvelopedData, [derSmall(0), ...fields, derOctets(tag)])
+    : derContentInfo(CONTENT.envelopedData, [derSmall(version), ...fields]);
 }

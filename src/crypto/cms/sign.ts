@@ -3,10 +3,10 @@ import type { Millis } from '../../model.ts';
 import { parsed, refused, type Parsed } from '../../parsed.ts';
 import {
   contextTag,
-  derContext,
   derInteger,
   derOctets,
   derOid,
+  derPieces,
   derSequence,
   derSetOf,
   derSmall,
@@ -17,7 +17,7 @@ import {
 import type { PrivateKeyHandle } from '../private-key.ts';
 import { derHash, derSignatureAlgorithm, type SignatureAlgorithm } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { capabilities } from './ciphers.ts';
+import { CIPHERS } from './ciphers.ts';
 import { derContentInfo } from './content-info.ts';
 import { ATTRIBUTE, CONTENT } from './oids.ts';
 
@@ -53,16 +53,23 @@ export interface SignOptions {
 
 const attribute = (type: string, value: Uint8Array): Buffer => derSequence(derOid(type), derSetOf(value));
 
+const IS_DATA = attribute(ATTRIBUTE.contentType, derOid(CONTENT.data));
+/** SMIMECapabilities (RFC 8551 section 2.5.2): what the other side may encrypt with. */
+const CAPABILITIES = attribute(
+  ATTRIBUTE.smimeCapabilities,
+  derSequence(...Object.values(CIPHERS).map((cipher) => derSequence(derOid(cipher.oid)))),
+);
+
 /** Signs `content`: a ContentInfo with SignedData in DER (RFC 5652 section 5, RFC 8551 section 3.5), SHA-256. */
 export function signCms(content: Uint8Array, options: SignOptions): Buffer {
   const { contentType = CONTENT.data, signature = 'pss' } = options;
   const digest = createHash('sha256').update(content).digest();
   const infos = options.signers.map((signer) => {
     const attributes = derSetOf(
-      attribute(ATTRIBUTE.contentType, derOid(contentType)),
+      contentType === CONTENT.data ? IS_DATA : attribute(ATTRIBUTE.contentType, derOid(contentType)),
       attribute(ATTRIBUTE.messageDigest, derOctets(digest)),
       attribute(ATTRIBUTE.signingCertificateV2, certificateHash(signer.certificate)),
-      attribute(ATTRIBUTE.smimeCapabilities, capabilities()),
+      CAPABILITIES,
       ...(options.at === undefined || options.at === null
         ? []
         : [attribute(ATTRIBUTE.signingTime, derTime(options.at))]),
@@ -81,32 +88,26 @@ export function signCms(content: Uint8Array, options: SignOptions): Buffer {
     );
   });
   const certificates = options.signers.flatMap((signer) => [signer.certificate, ...(signer.chain ?? [])]);
-  return derContentInfo(
-    CONTENT.signedData,
-    derSequence(
-      derSmall(contentType === CONTENT.data ? 1 : 3),
-      derSetOf(derHash('sha256')),
-      options.detached === true
-        ? derSequence(derOid(contentType))
-        : derSequence(derOid(contentType), derContext(0, derOctets(content))),
-      certificateSet(certificates),
-      derSetOf(...infos),
-    ),
-  );
+  const type = derOid(contentType);
+  const inner = derPieces(contextTag(0), derPieces(TAG.octetString, [content]));
+  return derContentInfo(CONTENT.signedData, [
+    derSmall(contentType === CONTENT.data ? 1 : 3),
+    derSetOf(derHash('sha256')),
+    ...(options.detached === true ? [derSequence(type)] : derPieces(TAG.sequence, [type, ...inner])),
+    certificateSet(certificates),
+    derSetOf(...infos),
+  ]);
 }
 
 /** Certificates and nothing else (RFC 8551 section 3.8): what a 493 carries, and how a key is made known. */
 export const certificatesOnly = (certificates: readonly Certificate[]): Buffer =>
-  derContentInfo(
-    CONTENT.signedData,
-    derSequence(
-      derSmall(1),
-      derValue(TAG.set),
-      derSequence(derOid(CONTENT.data)),
-      certificateSet(certificates),
-      derValue(TAG.set),
-    ),
-  );
+  derContentInfo(CONTENT.signedData, [
+    derSmall(1),
+    derValue(TAG.set),
+    derSequence(derOid(CONTENT.data)),
+    certificateSet(certificates),
+    derValue(TAG.set),
+  ]);
 
 const certificateSet = (certificates: readonly Certificate[]): Buffer => {
   const unique = new Map(certificates.map((certificate) => [certificate.fingerprint, certificate.der]));

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { parsed, refused, type Parsed } from '../../parsed.ts';
 import { headerName, HeaderLines } from '../../wire/sip-lines.ts';
 import { skipBlanks, textOf, trimEnd } from '../../wire/sip-text.ts';
@@ -44,12 +44,17 @@ export function readEntity(raw: Buffer): Parsed<Entity> {
   return parsed({ raw, headers, body: raw.subarray(lines.body) });
 }
 
-/** Puts a body part together. */
-export function entityOf(headers: readonly Header[], body: Uint8Array): Entity {
-  const text = headers.map(([name, value]) => `${name}: ${value}${CRLF}`).join('');
-  const head = Buffer.from(`${text}${CRLF}`);
-  const raw = Buffer.concat([head, body]);
-  return { raw, headers, body: raw.subarray(head.length) };
+/** A body part of headers and body; what it looks like as a whole is made when it is asked for. */
+export function entityOf(headers: readonly Header[], body: Buffer): Entity {
+  let raw: Buffer | null = null;
+  return {
+    headers,
+    body,
+    get raw() {
+      const text = headers.map(([name, value]) => `${name}: ${value}${CRLF}`).join('');
+      return (raw ??= Buffer.concat([Buffer.from(`${text}${CRLF}`), body]));
+    },
+  };
 }
 
 /** Value of a header by its long name; null without it. */
@@ -115,10 +120,10 @@ export function readParts(entity: Entity): Parsed<Buffer[]> {
 
 /** A multipart of parts as they stand. The boundary is random, so that no part can hold it. */
 export function multipart(type: string, parts: readonly Uint8Array[], more: readonly Header[] = []): Entity {
-  const boundary = `rf-${randomBytes(15).toString('base64url')}`;
-  const pieces = parts.flatMap((part) => [Buffer.from(`--${boundary}${CRLF}`), part, Buffer.from(CRLF)]);
+  const boundary = `rf-${randomUUID()}`;
+  const pieces = parts.flatMap((part, i) => [Buffer.from(`${i === 0 ? '' : CRLF}--${boundary}${CRLF}`), part]);
   return entityOf(
     [['Content-Type', `${type}; boundary="${boundary}"`], ...more],
-    Buffer.concat([...pieces, Buffer.from(`--${boundary}--${CRLF}`)]),
+    Buffer.concat([...pieces, Buffer.from(`${CRLF}--${boundary}--${CRLF}`)]),
   );
 }

@@ -102,6 +102,7 @@ export function differingHeader(signed: SignedHeaders, message: SipMessage, oute
     const inner = signed.get(name);
     const sent = (name === 'from' || name === 'to' ? outer[name] : undefined) ?? message.header(name);
     if (inner === undefined || sent === null) return name;
+    if (inner === sent) continue;
     const same = name === 'from' || name === 'to' ? sameAddress(inner, sent) : sameText(inner, sent);
     if (!same) return name;
   }

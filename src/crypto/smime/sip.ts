@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Millis } from '../../model.ts';
 import { parsed, refused, type Parsed } from '../../parsed.ts';
 import { editSip } from '../../wire/sip-edit.ts';
-import { HeaderLines } from '../../wire/sip-lines.ts';
+import { headerName, HeaderLines } from '../../wire/sip-lines.ts';
 import { parseSip, type SipMessage } from '../../wire/sip.ts';
 import { scanStartLine } from '../../wire/sip-start-line.ts';
 import { isBlank, textOf } from '../../wire/sip-text.ts';
@@ -62,7 +62,7 @@ export function protectSip(bytes: Buffer, options: ProtectOptions): Parsed<Buffe
       return refused('SIP: AES-CBC only around a signature: sign first');
     part = encryptPart(part, { ...encrypt, transfer });
   }
-  return part === null ? parsed(bytes) : withBody(bytes, message, part, sign === undefined ? null : date);
+  return part === null ? parsed(bytes) : withBody(bytes, read.value, part, sign === undefined ? null : date);
 }
 
 export interface OpenOptions extends OpenerOptions {
@@ -135,7 +135,7 @@ function open(bytes: Buffer, options: OpenOptions): Parsed<OpenedMessage> {
   const author = message.isRequest ? 'from' : 'to';
   const signer = signerFor(signers, aorOf(options.outer?.[author] ?? message.header(author) ?? ''));
   if (signers.length > 0 && signer === null) return refused(`S/MIME: no signer whose certificate names ${author}`);
-  const whole = withBody(bytes, message, content.value.body, null);
+  const whole = withBody(bytes, read.value, content.value.body, null);
   if (!whole.ok) return whole;
   return parsed({
     message: whole.value,
@@ -163,14 +163,14 @@ export interface DecryptedMessage {
 export function decryptSip(bytes: Buffer, options: OpenerOptions): Opened<DecryptedMessage> {
   const read = messageOf(bytes);
   if (!read.ok) return refusal(read.reason);
-  const { message, body } = read.value;
+  const { body } = read.value;
   if (body === null || !isSmime(body)) return refusal('not spoken here: no S/MIME body');
   const layers = openLayers({ entity: body }, options);
   if (!layers.ok) return refusal(layers.reason);
   const { decrypted, cipher, signers } = layers.value;
   if (decrypted === null || cipher === null) return refusal('S/MIME: not encrypted');
   if (options.trust !== null && signers.length === 0) return refusal('S/MIME: nobody has signed the content');
-  const whole = withBody(bytes, message, partOf(decrypted), null);
+  const whole = withBody(bytes, read.value, partOf(decrypted), null);
   return whole.ok ? { ok: true, value: { message: whole.value, cipher } } : refusal(whole.reason);
 }
 
@@ -186,61 +186,56 @@ function signerFor(signers: readonly VerifiedSigner[], aor: string): SipSigner |
   return null;
 }
 
-/** Headers of which there may be one: whoever reads the other one would see another message. */
-const ONCE = ['from', 'to', 'call-id', 'cseq', 'date', 'content-type', 'content-length', 'content-disposition', 'content-transfer-encoding']; // prettier-ignore
+/** Headers of which there may be one: whoever reads the other one would see another message. Beside those that speak of the body. */
+const ONCE = new Set(['from', 'to', 'call-id', 'cseq', 'date', 'content-length']);
 
-/** A SIP message with its body as a MIME part; null: it has none. */
-function messageOf(bytes: Buffer): Parsed<{ readonly message: SipMessage; readonly body: Entity | null }> {
+/** A message taken apart: its body as a MIME part (null: it has none), and the headers that speak of it, under their long names. */
+interface Parts {
+  readonly message: SipMessage;
+  readonly body: Entity | null;
+  readonly headers: readonly Header[];
+}
+
+function messageOf(bytes: Buffer): Parsed<Parts> {
   const read = parseSip(bytes);
   if (!read.ok) return read;
   const message = read.value;
   if (message.truncated) return refused('SIP: the body is shorter than Content-Length', bytes.length);
-  const twice = ONCE.find((name) => message.headers(name).length > 1);
-  if (twice !== undefined) return refused(`SIP: header ${twice} twice`);
-  const headers = contentHeaders(bytes);
-  if (!headers.ok) return headers;
-  const body = headers.value.length === 0 && message.body.length === 0 ? null : entityOf(headers.value, message.body);
-  return parsed({ message, body });
+  let at = 0;
+  while (isBlank(bytes[at]) || bytes[at] === 0) at++;
+  const start = scanStartLine(bytes, at);
+  if (!start.ok) return start;
+  const headers: Header[] = [];
+  const seen = new Set<string>();
+  const lines = new HeaderLines(bytes, start.value.next);
+  while (lines.next()) {
+    const name = bytes.toString('latin1', lines.nameStart, lines.nameEnd);
+    const { long } = headerName(name);
+    const content = isContentHeader(long);
+    if (!content && !ONCE.has(long)) continue;
+    if (seen.has(long)) return refused(`SIP: header ${long} twice`, lines.nameStart);
+    seen.add(long);
+    // compact names are SIP's alone; in a MIME part they would mean nothing
+    if (content)
+      headers.push([name.length === 1 ? long : name, textOf(bytes, lines.valueStart, lines.valueEnd).trim()]);
+  }
+  const body = headers.length === 0 && message.body.length === 0 ? null : entityOf(headers, message.body);
+  return parsed({ message, body, headers });
 }
 
 const isContentHeader = (long: string): boolean =>
   long === 'mime-version' || (long.startsWith('content-') && long !== 'content-length');
 
-/** The headers that speak of the body, in order, under their long names. */
-function contentHeaders(bytes: Buffer): Parsed<Header[]> {
-  let at = 0;
-  while (isBlank(bytes[at]) || bytes[at] === 0) at++;
-  const start = scanStartLine(bytes, at);
-  if (!start.ok) return start;
-  const found: Header[] = [];
-  const lines = new HeaderLines(bytes, start.value.next);
-  while (lines.next()) {
-    const name = textOf(bytes, lines.nameStart, lines.nameEnd);
-    const long = longName(name);
-    if (isContentHeader(long.toLowerCase())) found.push([long, textOf(bytes, lines.valueStart, lines.valueEnd).trim()]);
-  }
-  return parsed(found);
-}
-
-/** Compact names are SIP's alone; in a MIME part they would mean nothing. */
-const longName = (name: string): string => {
-  const lower = name.toLowerCase();
-  if (lower === 'c') return 'Content-Type';
-  return lower === 'e' ? 'Content-Encoding' : name;
-};
-
 /** The message with another body. `date`: a Date header for a message that has none. */
-function withBody(bytes: Buffer, message: SipMessage, part: Entity | null, date: string | null): Parsed<Buffer> {
-  const old = contentHeaders(bytes);
-  if (!old.ok) return old;
+function withBody(bytes: Buffer, old: Parts, part: Entity | null, date: string | null): Parsed<Buffer> {
   const headers = (part?.headers ?? []).filter(([name]) => isContentHeader(name.toLowerCase()));
   // RFC 3261 section 20.15: a body has a type; in MIME it may go without saying
   if (part !== null && part.body.length > 0 && headerOf(part, 'content-type') === null)
     headers.unshift(['Content-Type', 'text/plain']);
   const named = new Set(headers.map(([name]) => name.toLowerCase()));
   return editSip(bytes, {
-    remove: old.value.map(([name]) => name).filter((name) => !named.has(name.toLowerCase())),
-    set: [...(date === null || message.header('date') !== null ? [] : [['Date', date] as const]), ...headers],
+    remove: old.headers.map(([name]) => name).filter((name) => !named.has(name.toLowerCase())),
+    set: [...(date === null || old.message.header('date') !== null ? [] : [['Date', date] as const]), ...headers],
     body: part?.body ?? Buffer.alloc(0),
   });
 }

@@ -33,7 +33,10 @@ const HASHES = new Map<string, Hash>([
   [oid('2.16.840.1.101.3.4.2.2'), 'sha384'],
   [oid('2.16.840.1.101.3.4.2.3'), 'sha512'],
 ]);
-const HASH_OIDS = new Map([...HASHES].map(([hex, hash]) => [hash, hex]));
+const WRITTEN_HASHES = Object.fromEntries([...HASHES].map(([hex, hash]) => [hash, derSequence(derOid(hex))])) as Record<
+  Hash,
+  Buffer
+>;
 export const HASH_BYTES: Readonly<Record<Hash, number>> = { sha256: 32, sha384: 48, sha512: 64 };
 /** Names of RFC 8551 section 3.5.3.2 for `micalg`. */
 export const MICALG: Readonly<Record<Hash, string>> = { sha256: 'sha-256', sha384: 'sha-384', sha512: 'sha-512' };
@@ -104,7 +107,7 @@ export function maskHashOf(algorithm: DerNode): Hash | null {
 }
 
 /** AlgorithmIdentifier of a digest, without parameters (RFC 5754 section 2). */
-export const derHash = (hash: Hash): Buffer => derSequence(derOid(HASH_OIDS.get(hash) ?? ''));
+export const derHash = (hash: Hash): Buffer => WRITTEN_HASHES[hash];
 /** AlgorithmIdentifier of MGF1 with SHA-256. */
 export const derMask = (): Buffer => derSequence(derOid(MGF1), derHash('sha256'));
 
