@@ -35,7 +35,7 @@ export type Whose = { readonly account: string } | { readonly group: string } | 
 
 /**
  * `calls`: placed by an account of ours to the outside, answered or not · `chargeable`: those of them that cost money that
- * matters · `minutes`: talk of placed calls · `spend`: by the tariff, in the site's currency · `inbound`: calls that came in
+ * matters · `minutes`: talk of placed calls · `spend`: by the tariff, else by our estimate, in the site's currency · `inbound`: calls that came in
  * by a trunk (site only; 0 for others)
  */
 export const MEASURES = ['calls', 'chargeable', 'minutes', 'spend', 'inbound'] as const;

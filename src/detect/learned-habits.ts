@@ -14,6 +14,7 @@ import {
 import type { Event, Evidence, Millis } from '../model.ts';
 import { severityRank } from '../model.ts';
 import type { DialledNumber, Site } from '../site/site.ts';
+import { priceOf } from '../site/tariff.ts';
 import { DAY, HOUR, SECOND, Zone } from '../time.ts';
 import { AccountWeeks, SHARD, type Day, type Slot } from './habit-accounts.ts';
 import { CallCount } from './habit-calls.ts';
@@ -166,7 +167,7 @@ export class LearnedHabits implements Habits {
 
   #talked(account: string, number: DialledNumber, seconds: number, at: Millis): void {
     const slot = this.#slot(account);
-    const spend = number.chargeable ? (this.#site.price(number, seconds) ?? 0) : 0;
+    const spend = number.chargeable ? this.#price(number, seconds) : 0;
     this.#accounts.talk(slot, this.#day, seconds / 60, spend);
     if (this.#accounts.isQuarantined(slot)) return;
     const hour = this.#hour(at);
@@ -174,6 +175,11 @@ export class LearnedHabits implements Habits {
       week.add('minutes', hour, seconds / 60);
       if (spend > 0) week.add('spend', hour, spend);
     }
+  }
+
+  /** By the tariff, else by our estimate, as budgets are reckoned. */
+  #price(number: DialledNumber, seconds: number): number {
+    return seconds <= 0 ? 0 : priceOf(this.#site.rate(number), seconds);
   }
 
   /** A new day. */

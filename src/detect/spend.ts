@@ -6,7 +6,7 @@ import { BoundedMap, type Packed } from '../windows.ts';
 import { COST_KINDS, Costs, type Cost, type CostEvent } from './costs.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import type { Whose } from './habits.ts';
-import { amount, money, score } from './parameters.ts';
+import { amount, budget, score } from './parameters.ts';
 import { counted, listed, named, placeOf, printable } from './phrases.ts';
 import { spend, spentWithin, type Spent } from './spent.ts';
 import { accountSubject, addDistinct, copy, FloodGate } from './story.ts';
@@ -26,23 +26,36 @@ const ownBudgets = (whose: string) =>
       `budgets of single ${whose} instead of these, by name, as in { ${whose === 'accounts' ? '"2001"' : 'sales'} = { hour = 60, day = 200, closed = 5 } }; number of currency units`,
     );
 
+/** Shipped budgets, EUR. A busy account may be worth more, which its habits tell. */
+const SHIPPED = {
+  account_hour: 20,
+  account_day: 50,
+  account_closed: 10,
+  group_hour: 60,
+  group_day: 200,
+  group_closed: 30,
+  site_hour: 100,
+  site_day: 400,
+  site_closed: 60,
+} as const;
+
 const parameters = z.strictObject({
-  account_hour: money(20, 'so much may one account spend on chargeable calls within an hour'),
-  account_day: money(50, 'so much may it spend within 24 hours'),
-  account_closed: money(10, 'so much may it spend on calls that began in one closed period'),
-  group_hour: money(60, 'so much may the accounts of a group spend together within an hour'),
-  group_day: money(200, 'so much within 24 hours'),
-  group_closed: money(30, 'so much in one closed period'),
-  site_hour: money(100, 'so much may all together spend within an hour'),
-  site_day: money(400, 'so much within 24 hours'),
-  site_closed: money(60, 'so much in one closed period'),
+  account_hour: budget(SHIPPED.account_hour, 'so much may one account spend on chargeable calls within an hour'),
+  account_day: budget(SHIPPED.account_day, 'so much may it spend within 24 hours'),
+  account_closed: budget(SHIPPED.account_closed, 'so much may it spend on calls that began in one closed period'),
+  group_hour: budget(SHIPPED.group_hour, 'so much may the accounts of a group spend together within an hour'),
+  group_day: budget(SHIPPED.group_day, 'so much within 24 hours'),
+  group_closed: budget(SHIPPED.group_closed, 'so much in one closed period'),
+  site_hour: budget(SHIPPED.site_hour, 'so much may all together spend within an hour'),
+  site_day: budget(SHIPPED.site_day, 'so much within 24 hours'),
+  site_closed: budget(SHIPPED.site_closed, 'so much in one closed period'),
   accounts: ownBudgets('accounts'),
   groups: ownBudgets('groups'),
   warn: score(70, 'told as medium at so many hundredths of a budget, 0 for never'),
   usual: amount(
     2,
     'times',
-    'a shipped budget gives way to so many times what is spent on a busy day, once that is learned; 0: never',
+    'a shipped budget gives way to so many times what is spent on a busy day, once that is learned; 0: never. One that is set does not',
     0,
     20,
   ),
@@ -159,8 +172,8 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     for (const period of PERIODS) {
       const sum = this.#sum(purse, period, at);
       const said = purse.said[period];
-      // most of the time next to nothing was spent: what is usual need not be known, for a budget is never below the set one
-      if (said.level === 0 && sum < (this.#set(purse, period) * (this.#p.warn || 100)) / 100) continue;
+      // most of the time next to nothing was spent: what is usual need not be asked
+      if (said.level === 0 && sum < (this.#least(purse, period) * (this.#p.warn || 100)) / 100) continue;
       const budget = this.#budget(purse, period, at);
       const warned = this.#p.warn > 0 && sum >= (budget * this.#p.warn) / 100;
       if (said.level > 0 && sum < (budget * Math.max(this.#p.warn, 1)) / 200)
@@ -179,32 +192,30 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     return spentWithin(purse.spent, at, period === 'hour' ? HOUR : DAY);
   }
 
-  /** The budget that a person set for this one by name. */
-  #own({ scope, name }: Purse, period: Period): number | undefined {
+  /** The budget that a person set, for this one by name or for all. */
+  #set({ scope, name }: Purse, period: Period): number | undefined {
     const own = scope === 'account' ? this.#p.accounts[name] : scope === 'group' ? this.#p.groups[name] : undefined;
-    return own?.[period];
+    const set = own?.[period] ?? this.#p[`${scope}_${period}`];
+    return set === 0 ? undefined : set;
   }
 
-  /** The budget by the settings alone: what is usual can only raise it. */
-  #set(purse: Purse, period: Period): number {
-    return this.#own(purse, period) ?? this.#p[`${purse.scope}_${period}`];
+  /** No budget is less than this: what is usual can only raise a shipped one. */
+  #least(purse: Purse, period: Period): number {
+    return this.#set(purse, period) ?? SHIPPED[`${purse.scope}_${period}`] * this.#site.unitsPerEuro;
   }
 
   #budget(purse: Purse, period: Period, at: Millis): number {
     const { scope, name, since } = purse;
-    const shipped = this.#set(purse, period);
-    if (this.#own(purse, period) !== undefined) return shipped;
+    const least = this.#least(purse, period);
     const { habits } = this.#shared;
-    if (this.#p.usual === 0 || !habits.known() || (scope === 'account' && !habits.knows(name))) return shipped;
+    if (this.#set(purse, period) !== undefined || this.#p.usual === 0) return least;
+    if (!habits.known() || (scope === 'account' && !habits.knows(name))) return least;
     const whose: Whose = scope === 'site' ? 'site' : scope === 'group' ? { group: name } : { account: name };
     if (period === 'closed')
-      return Math.max(
-        shipped,
-        this.#p.usual * habits.expected(whose, 'spend', Math.max(since ?? at, at - 7 * DAY), at),
-      );
+      return Math.max(least, this.#p.usual * habits.expected(whose, 'spend', Math.max(since ?? at, at - 7 * DAY), at));
     const day = this.#p.usual * habits.usual(whose, 'spend').high;
     // what a day may cost, half of it may cost one hour
-    return Math.max(shipped, period === 'day' ? day : day / 2);
+    return Math.max(least, period === 'day' ? day : day / 2);
   }
 
   /** A call connects though a budget is used up: it is named, so that it can be cut like those before it. */
@@ -221,7 +232,7 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
       const period = PERIODS.find((p) => {
         const sum = this.#sum(purse, p, at);
         return (
-          sum >= this.#set(purse, p) &&
+          sum >= this.#least(purse, p) &&
           sum >= this.#budget(purse, p, at) &&
           (p !== 'closed' || cost.closed === purse.since)
         );

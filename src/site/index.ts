@@ -10,6 +10,7 @@ import { COUNTRIES } from './numbering-plan.ts';
 import { Numbers } from './numbers.ts';
 import { patternProblem, type SiteOptions } from './options.ts';
 import type { Hours, Site } from './site.ts';
+import { unitsPerEuro } from './currencies.ts';
 import { estimatedRate } from './price-estimates.ts';
 import { parseRiskList, type RiskList } from './risk-list.ts';
 import { parseTariff, type Tariff } from './tariff.ts';
@@ -150,6 +151,7 @@ export function createSite(options: SiteOptions, tariffText?: string, riskText?:
   const { outside, international, internal, emergency } = options.dialing;
   const numbers = new Numbers({ country, outside, international, internal: new RegExp(internal), emergency, risks });
   const trunks = options.network.trunks.map((trunk) => trunk.name);
+  const perEuro = unitsPerEuro(currency);
   return {
     ok: true,
     value: {
@@ -158,6 +160,7 @@ export function createSite(options: SiteOptions, tariffText?: string, riskText?:
       country,
       currency,
       language,
+      unitsPerEuro: perEuro,
       hours: (at, account) => calendar.of(account).at(at),
       number: (dialled) => numbers.number(dialled),
       networks: createNetworks(options.network),
@@ -165,7 +168,9 @@ export function createSite(options: SiteOptions, tariffText?: string, riskText?:
       price: (number, seconds) => (tariff === null || number.e164 === null ? null : tariff.price(number.e164, seconds)),
       rate: (number) => {
         const listed = tariff === null || number.e164 === null ? null : tariff.rate(number.e164);
-        return listed === null ? { ...estimatedRate(number), by: 'estimate' } : { ...listed, by: 'tariff' };
+        if (listed !== null) return { ...listed, by: 'tariff' };
+        const { perMinute, connection } = estimatedRate(number);
+        return { perMinute: perMinute * perEuro, connection: connection * perEuro, by: 'estimate' };
       },
     },
   };

@@ -4,8 +4,8 @@ import type { Rate } from './tariff.ts';
 
 /**
  * What a minute costs where no tariff says it: our own estimate, in EUR, of what a small business pays on an ordinary SIP
- * trunk, rather high than low, for it guards a budget. It is no offer of anybody's, taxes and currencies are disregarded
- * (a site that reckons in another currency sets a tariff), and what is reckoned by it is always called estimated.
+ * trunk, rather high than low, for it guards a budget. It is no offer of anybody's, taxes are disregarded, a site that reckons in
+ * another currency has it converted roughly (currencies.ts), and what is reckoned by it is always called estimated.
  * Every call is reckoned by the second, without a connection fee.
  */
 

@@ -9,6 +9,8 @@ export interface Site {
   readonly currency: string;
   /** of alerts and of what commands say about incidents */
   readonly language: 'en' | 'de';
+  /** units of the currency in a euro, roughly (currencies.ts) */
+  readonly unitsPerEuro: number;
   /** Is the office (or this account, by its own hours) open at this instant? */
   hours(at: Millis, account: string | null): Hours;
   /** What a dialled number is to this site. Cached; never throws. */
@@ -17,7 +19,7 @@ export interface Site {
   readonly accounts: Accounts;
   /** Estimated price of a call by the tariff file, in the site's currency; null: no tariff or no price known. */
   price(number: DialledNumber, seconds: number): number | null;
-  /** What a minute costs by the tariff file, else by our own estimate in EUR (price-estimates.ts); never null, 0 for what costs nothing. */
+  /** What a minute costs by the tariff file, else by our own estimate (price-estimates.ts); never null, 0 for what costs nothing. */
   rate(number: DialledNumber): PriceRate;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Where the sites stand and whom they call: number templates (X any digit, N 2 to 9) and prices. The prices are our own
- * rough estimates of what a small firm pays, one currency unit taken like another; they only weigh one attack against another.
+ * rough estimates of what a small firm pays, in EUR; a site has them in its own currency. They only weigh one attack against another.
  */
 
 /** A country in which a site stands; numbers as people dial them there. */
@@ -141,7 +141,8 @@ const PREMIUM: readonly (readonly [prefixes: string, perMinute: number])[] = [
   ['49900 44909 44907 1900 33899 39899 34806 31906 48703 43900 41900 61190 55900 911900', 1.99],
 ];
 
-/** The tariff as a site's file has it. */
-export const TARIFF = [...PRICES, ...PREMIUM]
-  .flatMap(([prefixes, price]) => prefixes.split(' ').map((prefix) => `${prefix},${price}`))
-  .join('\n');
+/** The tariff as a site's file has it, in the currency of which so many units are a euro. */
+export const tariffOf = (perEuro: number): string =>
+  [...PRICES, ...PREMIUM]
+    .flatMap(([prefixes, price]) => prefixes.split(' ').map((prefix) => `${prefix},${(price * perEuro).toFixed(6)}`))
+    .join('\n');

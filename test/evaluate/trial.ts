@@ -6,7 +6,8 @@ import { createSite, siteDefaults, type Site } from '../../src/site/index.ts';
 
 import type { Packet } from '../support/sip-builder.ts';
 import { ATTACKS, type Attack, type AttackKind } from './attacks.ts';
-import { TARIFF } from './countries.ts';
+import { unitsPerEuro } from '../../src/site/currencies.ts';
+import { tariffOf } from './countries.ts';
 import { endOf, itemsOf, play, namesOf, ticksOf, type Feed, type Item } from './feeds.ts';
 import { Life, type PlannedCall } from './life.ts';
 import { firmsOf, TRUNK, type Firm } from './people.ts';
@@ -36,7 +37,7 @@ export interface FalseAlarm {
   readonly at: string;
 }
 
-/** How one attack went; times in ms after its first call or packet, money in the site's currency. */
+/** How one attack went; times in ms after its first call or packet, money in EUR. */
 export interface Result {
   readonly site: string;
   readonly kind: string;
@@ -67,7 +68,7 @@ export interface SiteResult {
 }
 
 function siteOf(firm: Firm, tariff: boolean): Site {
-  const made = createSite(siteDefaults(firm.settings), tariff ? TARIFF : undefined);
+  const made = createSite(siteDefaults(firm.settings), tariff ? tariffOf(unitsPerEuro(firm.home.currency)) : undefined);
   if (!made.ok) throw new Error(JSON.stringify(made.problems));
   const endpoints = [...firm.people.map((p) => p.account), TRUNK];
   made.value.accounts.learn(endpoints.map((endpoint) => ({ endpoint, aliases: [] })));
@@ -226,7 +227,8 @@ export class Trial {
 
   #price(call: PlannedCall, until: Millis): number {
     const seconds = Math.min(call.talk, until - call.at - call.ring) / 1000;
-    return call.form === 'in' || seconds <= 0 ? 0 : (this.#site.price(this.#site.number(call.dialled), seconds) ?? 0);
+    if (call.form === 'in' || seconds <= 0) return 0;
+    return (this.#site.price(this.#site.number(call.dialled), seconds) ?? 0) / this.#site.unitsPerEuro;
   }
 
   #money(
