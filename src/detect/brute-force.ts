@@ -8,11 +8,13 @@ import { isCrowd, namesOf, widestPort, type Entries } from './cadence.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { Guesses, isStale, type Source } from './guesses.ts';
 import { amount, duration } from './parameters.ts';
+import { PatientSwarm } from './patient-swarm.ts';
 import { counted, printable } from './phrases.ts';
 import { draft, StalePasswords } from './stale-password.ts';
 import { accountSubject, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
 import type { Said } from './story.ts';
 import { Swarm } from './swarm.ts';
+import { productOf } from './trunk-agents.ts';
 
 const parameters = z.strictObject({
   failures: amount(10, 'failures', 'wrong credentials from one address within `window`', 2),
@@ -27,6 +29,19 @@ const parameters = z.strictObject({
     'so many addresses failing for one account within an hour are a distributed attack',
     2,
     64,
+  ),
+  patient: amount(
+    24,
+    'failures',
+    'so many for one account from a strange address and program, over three quarters of a day or longer, are no old password',
+    12,
+  ),
+  daySources: amount(
+    12,
+    'addresses',
+    'so many strange ones failing for one account within a day, twice each, are a distributed attack',
+    4,
+    32,
   ),
   roaming: amount(
     10,
@@ -60,6 +75,9 @@ const SOURCES = 20_000;
 const ACCOUNTS = 5_000;
 const OWNERS = 50_000;
 const CERTAIN = '!';
+/** Whoever tries one account for so long has patience. */
+const PATIENT = 18 * HOUR;
+const KEEPS_TRYING = 6 * HOUR;
 
 class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   readonly #p: Parameters;
@@ -73,8 +91,11 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   readonly #inhabited = new BoundedMap<Millis>(SOURCES);
   /** source -> when it was last told as a guesser; with `CERTAIN` behind it, told as certain */
   readonly #guessers = new BoundedMap<Millis>(ACCOUNTS);
+  /** account -> what its phone called itself when it last logged in */
+  readonly #agents = new BoundedMap<string>(OWNERS);
   readonly #stale: StalePasswords;
   readonly #swarm: Swarm;
+  readonly #patient: PatientSwarm;
   readonly #gate = new FloodGate();
 
   constructor(p: Parameters, site: Site) {
@@ -82,6 +103,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     this.#site = site;
     this.#stale = new StalePasswords(p.failures);
     this.#swarm = new Swarm(p.roaming);
+    this.#patient = new PatientSwarm(p.daySources);
     this.#sources = new Guesses(SOURCES, Math.max(p.failures, p.slowFailures, p.crawlFailures, p.breach) + 8);
   }
 
@@ -109,7 +131,16 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
       ...this.#judgeSource(key, state, certain, event, name, source),
       ...this.#judgeAccount(event, name, source),
       ...(unknown || state.names.length > 1 ? this.#swarm.failed(event, name, source) : []),
+      ...(unknown || this.#inhabited.peek(source) !== undefined
+        ? []
+        : this.#patient.failed(event, name, source, this.#isStrange(event, name))),
     ];
+  }
+
+  /** Does its program differ from the one that logs in as this account? null: nobody can say. */
+  #isStrange({ userAgent }: AuthFailed, name: string): boolean | null {
+    const known = this.#agents.peek(name);
+    return known === undefined || userAgent === '' ? null : productOf(userAgent) !== productOf(known);
   }
 
   #judgeSource(
@@ -122,13 +153,20 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   ): EvidenceDraft[] {
     const { at } = event;
     const single = state.names.length === 1;
-    const verdict = this.#verdict(state, source, '', at);
-    if (verdict === null) return [];
+    const patient = single && this.#isPatient(state, event, name, source);
+    const verdict = patient
+      ? ({ severity: 'high', rule: `${this.#p.patient} failures over ${formatDuration(PATIENT)}` } as const)
+      : this.#verdict(state, source, '', at);
+    if (verdict === null) return this.#slowStale(state, event, name, source);
     const { severity, rule } = verdict;
-    if (severity === 'high' && isStale(state, at)) return this.#stale.tell(event, name, source, state.total);
+    if (!patient && severity === 'high' && isStale(state, at))
+      return this.#stale.tell(event, name, source, state.total);
     const before = state.said.severity;
     if (severity === 'low' && before !== null) return [];
-    const proven = severity === 'high' && certain !== undefined && this.#isGuesser(certain, source, at);
+    const proven =
+      severity === 'high' &&
+      certain !== undefined &&
+      (patient ? this.#isPatient(certain, event, name, source) : this.#isGuesser(certain, source, at));
     // that it is certain is news: the address may be blocked from then on
     const proves = proven && !state.proved && before === 'high';
     const told = escalate(state.said, severity, state.total, this.#p.failures) ?? (proves ? severity : null);
@@ -157,6 +195,23 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
         accounts: state.names.slice(0, 8),
       },
     ];
+  }
+
+  /**
+   * One account, tried for the better part of a day from outside, where nobody ever logged in, by a program that its owner does not
+   * use. A forgotten phone is at home somewhere, or is at least of the owner's make.
+   */
+  #isPatient(state: Source, event: AuthFailed, name: string, source: string): boolean {
+    if (state.total < this.#p.patient || event.at - state.first < PATIENT || state.names.length > 1) return false;
+    if (event.account === null || this.#site.networks.isLocal(event.source)) return false;
+    return this.#inhabited.peek(source) === undefined && this.#isStrange(event, name) === true;
+  }
+
+  /** Too slow for any window, and it goes on: told as an old password, which it most often is. */
+  #slowStale(state: Source, event: AuthFailed, name: string, source: string): EvidenceDraft[] {
+    if (state.names.length > 1 || event.account === null) return [];
+    if (event.at - state.first < KEEPS_TRYING || state.log.since(event.at).length < this.#p.crawlFailures) return [];
+    return this.#stale.tell(event, name, source, state.total);
   }
 
   /** Is what certainly came from there enough by itself? */
@@ -237,6 +292,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     const source = sourceKey(event.source);
     const owner = `${name}|${source}`;
     this.#inhabited.set(source, event.at);
+    if (event.userAgent !== '') this.#agents.set(name, event.userAgent);
     this.#stale.mended(name, source);
     const owned = this.#owners.get(owner) !== undefined;
     this.#owners.set(owner, event.at);
@@ -291,6 +347,8 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
       this.#owners.size +
       this.#inhabited.size +
       this.#guessers.size +
+      this.#agents.size +
+      this.#patient.size +
       this.#stale.size
     );
   }
@@ -302,6 +360,8 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
       owners: this.#owners.snapshot(Number),
       inhabited: this.#inhabited.snapshot(Number),
       guessers: this.#guessers.snapshot(Number),
+      agents: this.#agents.snapshot(String),
+      patient: this.#patient.snapshot(),
       stale: this.#stale.snapshot(),
       swarm: this.#swarm.snapshot(),
       gate: this.#gate.snapshot(),
@@ -318,6 +378,8 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
     this.#owners.restore(s.owners, Number);
     this.#inhabited.restore(s.inhabited, Number);
     this.#guessers.restore(s.guessers, Number);
+    this.#agents.restore(s.agents, String);
+    this.#patient.restore(s.patient);
     this.#stale.restore(s.stale);
     this.#swarm.restore(s.swarm);
     this.#gate.restore(s.gate);
@@ -330,6 +392,8 @@ interface Snapshot {
   owners: Packed<Millis>[];
   inhabited: Packed<Millis>[];
   guessers: Packed<Millis>[];
+  agents: Packed<string>[];
+  patient: unknown;
   stale: unknown;
   swarm: unknown;
   gate: unknown;
@@ -340,7 +404,7 @@ interface Snapshot {
  * When a guess is right the account is taken: a breach. Failures are told for each target address by itself.
  *
  * Innocent twins: a phone with a stale password (one account, its old address or an even pace, for hours): medium, once a
- * day; an office of phones behind one address after an outage (many accounts, once or twice each, from many ports): low, and
+ * day, unless it is at home nowhere and of another make than the owner's; an office of phones behind one address after an outage (many accounts, once or twice each, from many ports): low, and
  * nothing where they had registered before;
  * a user who mistypes and then gets in. A first challenge never comes here: it is no failure.
  */

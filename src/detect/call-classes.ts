@@ -37,6 +37,17 @@ export function isUsualCountry(habits: Habits, subject: Subject, number: Dialled
   return (habits.called('site', number).country?.days ?? 0) >= SITE_DAYS;
 }
 
+/** Days on which a country was called so that the account, or the whole site, does business there. */
+const OWN_BUSINESS_DAYS = 6;
+const SITE_BUSINESS_DAYS = 20;
+
+/** Is that country, with all its ranges, where this caller or this site does its business? Asked by day only. */
+export function isTradePartner(habits: Habits, subject: Subject, number: DialledNumber): boolean {
+  const own = subject.type === 'account' ? habits.called({ account: subject.value }, number).country : null;
+  if ((own?.days ?? 0) >= OWN_BUSINESS_DAYS) return true;
+  return (habits.called('site', number).country?.days ?? 0) >= SITE_BUSINESS_DAYS;
+}
+
 /** The country of a number; of a global code its three digits. */
 export const countryOf = (number: DialledNumber): string =>
   number.country ?? number.e164?.slice(0, 3) ?? number.dialled;

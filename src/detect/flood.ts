@@ -16,7 +16,7 @@ import type {
 import type { Site } from '../site/site.ts';
 import { formatDuration, MINUTE } from '../time.ts';
 import { BoundedMap, SlidingDistinct, type Packed } from '../windows.ts';
-import { AddressStories, NOTHING } from './address-story.ts';
+import { AddressStories, NOTHING, type AddressStory } from './address-story.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { Friends } from './friends.ts';
 import { amount, duration } from './parameters.ts';
@@ -38,6 +38,7 @@ const parameters = z.strictObject({
   site: amount(500, 'requests', 'the same from all strangers together, from twenty addresses at least', 50, 1_000_000),
   usual: amount(10, 'times', 'how much more than is usual here all strangers together must send'),
   grave: amount(10, 'times', 'how much more than any of these limits is high'),
+  lasting: duration('30s', 'half as much again as a limit for so long is high too'),
   settle: duration('5s', 'how long the PBX may take to accept what was sent at once, as after an outage'),
 });
 
@@ -71,6 +72,8 @@ const PENDING = 1_000;
 const CREDIT = 3;
 /** What is usual is learnt as a mean of minutes, over about a day. */
 const MINUTES = 1_440;
+/** A flood that lasts is half as much again as a limit: what is just above it may be a peak of every day. */
+const LASTING = 1.5;
 /** A story is over when the flood has paused for so long. */
 const PAUSE = 10 * MINUTE;
 
@@ -238,7 +241,7 @@ class Flood implements Detector<Taken['kind']> {
     const what = garbage
       ? counted(count, 'message that is no SIP', 'messages that are no SIP')
       : `${counted(count, 'request')} (${listed(story.methods.map(printable))}) that the PBX did not accept`;
-    return this.#stories.tell(waited, story, this.#severity(count, limit), count, limit, {
+    return this.#stories.tell(waited, story, this.#severity(count, limit, story), count, limit, {
       summary: `${printable(source)} sent ${what} within ${formatDuration(p.window)}`,
       facts: {
         count,
@@ -256,7 +259,7 @@ class Flood implements Detector<Taken['kind']> {
     const source = this.#addresses.values().at(-1);
     if (count < limit || addresses < ADDRESSES || source === undefined) return NOTHING;
     const story = this.#stories.add(SITE, { at, source: source.replace(/\/64$/, '') });
-    return this.#stories.tell(SITE, story, this.#severity(count, limit), count, limit, {
+    return this.#stories.tell(SITE, story, this.#severity(count, limit, story), count, limit, {
       summary: `${count} requests of ${addresses === 1_024 ? 'more than 1000' : addresses} strangers within ${formatDuration(this.#p.window)} that the PBX did not accept`,
       facts: {
         requests: count,
@@ -267,8 +270,9 @@ class Flood implements Detector<Taken['kind']> {
     });
   }
 
-  #severity(count: number, limit: number): Severity {
-    return count >= limit * this.#p.grave ? 'high' : 'medium';
+  #severity(count: number, limit: number, { first, last }: AddressStory): Severity {
+    const lasts = last - first >= this.#p.lasting && count >= LASTING * limit;
+    return lasts || count >= limit * this.#p.grave ? 'high' : 'medium';
   }
 
   size(): number {

@@ -26,6 +26,12 @@ import { addDistinct, copy, storyKey } from './story.ts';
 import { TrunkAgents } from './trunk-agents.ts';
 
 const parameters = z.strictObject({
+  requests: amount(
+    4,
+    'requests',
+    "so many of one stranger in a trunk's name are no accident, whatever becomes of them",
+    2,
+  ),
   answers: amount(3, 'answers', 'answers of a stranger, whom the PBX never asked anything', 2),
   window: duration('24h', 'what one address does is counted within this time'),
   settle: duration('24h', 'so long a trunk must have been heard before another user agent of it is news'),
@@ -103,7 +109,9 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
     const story = this.#stories.add(key, { at, source, method, callId, name: named.how, userAgent, proof });
     if (method === 'INVITE')
       this.#invites.set(callId, { key, source, trunk: named.trunk, relayed: isRelayed(request) });
-    return this.#tell(key, story, named.trunk, 'medium', 'refused or not yet answered');
+    const mistaken = isRelayed(request) || this.#friends.has(source, at);
+    const severity = story.count >= this.#p.requests && !mistaken ? 'high' : 'medium';
+    return this.#tell(key, story, named.trunk, severity, 'refused or not yet answered');
   }
 
   /** What was asked in a trunk's name was granted. */

@@ -128,6 +128,11 @@ export class Week {
     return made;
   }
 
+  /** Faded amount of one hour of the week, as it was counted. */
+  #own(measure: Measure, hour: number): number {
+    return this.#bins[MEASURES.indexOf(measure) * HOURS_OF_WEEK + hour] ?? 0;
+  }
+
   /** What a weekday's amounts are to be multiplied by to be compared with others: one was watched more than another. */
   balance(day: number): number {
     const watched = this.exposure[day] ?? 0;
@@ -153,13 +158,14 @@ export class Week {
     return this.exposure.reduce((a, b) => a + b, 0) / 7;
   }
 
-  forecast(measure: Measure, parts: HourParts): Forecast {
+  /** `least`: no more than the very hour had, and not what was smoothed into it from the hours beside it. */
+  forecast(measure: Measure, parts: HourParts, least = false): Forecast {
     const week = this.smoothed(measure);
     let mean = 0;
     let unsure = 0;
     for (const [hour, part] of parts) {
       const watched = Math.max(this.exposure[Math.floor(hour / 24)] ?? 0, 0.5);
-      const amount = week[hour] ?? 0;
+      const amount = least ? Math.min(week[hour] ?? 0, this.#own(measure, hour)) : (week[hour] ?? 0);
       mean += (part * amount) / watched;
       unsure += (part * part * amount) / watched ** 2;
     }

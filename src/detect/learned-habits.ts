@@ -336,7 +336,8 @@ export class LearnedHabits implements Habits {
     if (!this.known()) return 1;
     return Math.max(
       ...this.#weeklike(from, to).map((parts) => {
-        const forecast = this.#of(whose, measure, parts);
+        // what is smoothed into the hour before opening is not missed there
+        const forecast = whose === 'site' ? this.#week.forecast(measure, parts, true) : this.#of(whose, measure, parts);
         return isCount(measure) ? atMost(amount, forecast) : 1 - amountAtLeast(amount, forecast);
       }),
     );

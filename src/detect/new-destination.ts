@@ -16,6 +16,7 @@ import {
   type Placed,
   type PlacedEvent,
 } from './placed-calls.ts';
+import { NewCountries } from './new-countries.ts';
 import { addDistinct, escalate, FloodGate } from './story.ts';
 
 const parameters = z.strictObject({
@@ -23,6 +24,9 @@ const parameters = z.strictObject({
   calls: amount(4, 'calls', 'so many to new destinations that are risky, or while closed, within `window`', 2, 32),
   window: duration('24h', 'calls are counted within this time'),
   risk: score(60, 'a number of this risk or more is risky'),
+  follow: duration('14d', 'what becomes of a new country is followed for so long'),
+  long: amount(4, 'calls', 'so many of ten minutes there, on three days to three numbers, are no new customer', 3, 32),
+  many: amount(8, 'calls', 'so many there within a day, to five numbers with an hour of talk, are none either', 5, 64),
   weeks: amount(4, 'weeks', 'a site that finds a new country more often than once in so many has no new ones', 1, 52),
 });
 
@@ -41,6 +45,7 @@ class NewDestination implements Detector<PlacedEvent['kind']> {
   readonly #site: Site;
   readonly #habits: Habits;
   readonly #placed: PlacedCalls<Tag>;
+  readonly #followed: NewCountries;
   readonly #gate = new FloodGate();
 
   constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
@@ -50,11 +55,19 @@ class NewDestination implements Detector<PlacedEvent['kind']> {
     this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) =>
       this.#tag(number, subject, started),
     );
+    this.#followed = new NewCountries(p, site, habits, () => this.#isOrdinary());
+  }
+
+  /** Where new countries are everyday business, a hotel's say, a new one tells nothing. */
+  #isOrdinary(): boolean {
+    return this.#habits.discoveries('site') * this.#p.weeks > 1;
   }
 
   on(event: PlacedEvent): EvidenceDraft[] {
     const change = this.#placed.take(event);
-    return change === null ? [] : this.#judge(change.key, change.caller, change.at);
+    const found = change === null ? [] : this.#judge(change.key, change.caller, change.at);
+    found.push(...this.#followed.take(event));
+    return found;
   }
 
   /** Judged once, as the call begins; null: nothing about it is new, or nobody can know yet. */
@@ -64,8 +77,7 @@ class NewDestination implements Detector<PlacedEvent['kind']> {
     const risky = isGrave(number) || number.risk >= this.#p.risk;
     const isNew = this.#newness(number, subject, risky);
     if (isNew === null) return null;
-    // where new countries are everyday business, a hotel's say, a new one tells nothing
-    if (!risky && habits.discoveries('site') * this.#p.weeks > 1) return null;
+    if (!risky && this.#isOrdinary()) return null;
     const account = subject.type === 'account' ? subject.value : null;
     return { isNew, closed: !this.#site.hours(started, account).open, risky, grave: isGrave(number) };
   }
@@ -154,16 +166,17 @@ class NewDestination implements Detector<PlacedEvent['kind']> {
   }
 
   size(): number {
-    return this.#placed.size;
+    return this.#placed.size + this.#followed.size;
   }
 
   snapshot(): unknown {
-    return { placed: this.#placed.snapshot(), gate: this.#gate.snapshot() };
+    return { placed: this.#placed.snapshot(), followed: this.#followed.snapshot(), gate: this.#gate.snapshot() };
   }
 
   restore(snapshot: unknown): void {
-    const s = snapshot as { placed: unknown; gate: unknown };
+    const s = snapshot as { placed: unknown; followed: unknown; gate: unknown };
     this.#placed.restore(s.placed);
+    this.#followed.restore(s.followed);
     this.#gate.restore(s.gate);
   }
 }
@@ -172,10 +185,11 @@ const round = (value: number): number => Math.round(value * 100) / 100;
 
 /**
  * Attack: whoever took an account over sends calls to where he is paid, and that is seldom where the company has ever called.
- * Also the first, slow tries, one call a day, that no count of calls can see.
+ * Also the first, slow tries, one call a day, that no count of calls can see, and what becomes of a new country in its first
+ * two weeks: long calls to one number after the other.
  *
  * Innocent twins: a colleague who calls a partner that others here call; a new customer abroad (one call by day, told as
- * medium: worth a look); the boss who travels; a call centre or hotel that finds new countries every week, which its own past
+ * medium: worth a look; and then the same few numbers again); the boss who travels; a call centre or hotel that finds new countries every week, which its own past
  * tells; the first two weeks of a new installation, when everything would be new and nothing is said.
  */
 export default defineDetector({

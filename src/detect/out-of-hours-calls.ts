@@ -14,8 +14,9 @@ import {
   worseProof,
 } from '../model.ts';
 import type { DialledNumber, Hours, Site } from '../site/site.ts';
-import { formatDuration, iso, SECOND } from '../time.ts';
+import { formatDuration, iso, SECOND, Zone } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { isUsualCountry } from './call-classes.ts';
 import { callerOf } from './callers.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import type { Habits } from './habits.ts';
@@ -52,6 +53,8 @@ interface Story {
   starts: Millis[];
   /** of these, the starts of calls to where the account does not usually call */
   unusual: Millis[];
+  /** calls that somebody who works on a day off may have placed; so many of them are as odd as an unusual one */
+  plausible: number;
   lastStart: Millis;
   connected: number;
   talk: Millis;
@@ -78,6 +81,10 @@ const RUNNING = 500;
 const FAMILIAR_DAYS = 5;
 /** from this risk on nothing is familiar, lest a pumper who takes his time becomes a habit */
 const NEVER_FAMILIAR = 60;
+/** So many calls to countries of usual business, between morning and evening (hours of the site's clock), weigh as one. */
+const PLAUSIBLE = 3;
+const MORNING = 7;
+const EVENING = 21;
 const RANK = { number: 0, trunk: 0, address: 1, account: 2 } as const;
 
 type CallEvent = CallStarted | CallUpdated | CallAnswered;
@@ -88,6 +95,7 @@ class OutOfHours implements Detector<
   readonly #p: z.output<typeof parameters>;
   readonly #site: Site;
   readonly #habits: Habits;
+  readonly #zone: Zone;
   readonly #calls = new BoundedMap<Call>(CALLS);
   readonly #stories = new BoundedMap<Story>(STORIES);
   /** stories with calls up, for the talk that grows while nothing happens */
@@ -98,6 +106,7 @@ class OutOfHours implements Detector<
     this.#habits = habits;
     this.#p = p;
     this.#site = site;
+    this.#zone = new Zone(site.timezone);
   }
 
   on(event: CallEvent | CallEnded | CallRecorded | { readonly kind: 'tick'; readonly at: Millis }): EvidenceDraft[] {
@@ -167,7 +176,8 @@ class OutOfHours implements Detector<
     story.starts.push(call.started);
     if (story.starts.length > STARTS) story.starts.shift();
     if (!this.#isFamiliar(subject, number)) {
-      story.unusual.push(call.started);
+      if (this.#isPlausible(subject, number, call.started)) story.plausible++;
+      if (story.plausible === 0 || story.plausible % PLAUSIBLE === 0) story.unusual.push(call.started);
       if (story.unusual.length > STARTS) story.unusual.shift();
     }
     story.lastStart = Math.max(story.lastStart, call.started);
@@ -189,6 +199,13 @@ class OutOfHours implements Detector<
     if (type !== 'account' || number.risk >= NEVER_FAMILIAR || this.#isGrave(number)) return false;
     if (!this.#habits.knows(value)) return false;
     return (this.#habits.called({ account: value }, number).prefix?.days ?? 0) >= FAMILIAR_DAYS;
+  }
+
+  /** Work on a Saturday or after hours: at an hour of the day, to a country where this office has business. */
+  #isPlausible(subject: Subject, number: DialledNumber, started: Millis): boolean {
+    if (subject.type !== 'account' || number.risk >= NEVER_FAMILIAR || this.#isGrave(number)) return false;
+    const { hour } = this.#zone.wall(started);
+    return hour >= MORNING && hour < EVENING && isUsualCountry(this.#habits, subject, number);
   }
 
   /** The account or source was learnt after the start: the call moves to whom it belongs. */
@@ -392,6 +409,7 @@ const emptyStory = (subject: Subject, hours: Hours, started: Millis): Story => (
   holiday: hours.holiday,
   starts: [],
   unusual: [],
+  plausible: 0,
   lastStart: started,
   connected: 0,
   talk: 0,
@@ -415,7 +433,8 @@ const emptyStory = (subject: Subject, hours: Hours, started: Millis): Story => (
  * Innocent twins: a domestic call at night, an emergency call, a call that began before closing time and goes on, accounts
  * that work by night (`hours = "always"` or hours of their own), a fax or alarm line that dials a national number: none of
  * them is counted. One late call abroad is told as medium: worth a look by day; so are many of an account to a range that it
- * has called on many days before (overtime, with partners in another time zone).
+ * has called on many days before (overtime, with partners in another time zone); on a day off or after hours, between seven and
+ * nine in the evening, calls to countries where this office has business count for a third each.
  */
 export default defineDetector({
   name: 'out-of-hours-calls',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { EvidenceDraft, Millis, Severity, Tick } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import { formatDuration, iso, SECOND } from '../time.ts';
-import { isGrave, isUsual } from './call-classes.ts';
+import { isGrave, isTradePartner, isUsual } from './call-classes.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, listed, named, placeOf } from './phrases.ts';
@@ -62,7 +62,9 @@ class RiskyDestination implements Detector<(typeof CALL_KINDS)[number] | 'tick'>
       // what this account, or the office, calls regularly is its own business
       if (isUsual(habits, subject, number)) return null;
       const account = subject.type === 'account' ? subject.value : null;
-      return { risky, grave, invalid, closed: !site.hours(started, account).open };
+      const closed = !site.hours(started, account).open;
+      if (!closed && !grave && isTradePartner(habits, subject, number)) return null;
+      return { risky, grave, invalid, closed };
     });
   }
 
@@ -184,7 +186,7 @@ class RiskyDestination implements Detector<(typeof CALL_KINDS)[number] | 'tick'>
  *
  * Innocent twins: the first call to a new partner in such a country, a colleague's holiday home, a ship at sea, a wrong
  * number: one of them is told as medium, worth a look by day. What an account or the office calls on several days is its
- * business and told no more; nor are the neighbours of a country that is itself thought risky.
+ * business and told no more, nor is the country where a haulier's drivers are, by day; nor are the neighbours of a country that is itself thought risky.
  */
 export default defineDetector({
   name: 'risky-destination',

@@ -13,7 +13,7 @@ import type {
   Tick,
 } from '../model.ts';
 import type { Site } from '../site/site.ts';
-import { DAY, formatDuration } from '../time.ts';
+import { DAY, formatDuration, HOUR } from '../time.ts';
 import { BoundedMap, SlidingDistinct, type Packed } from '../windows.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
@@ -63,6 +63,8 @@ interface Single {
 const SOURCES = 20_000;
 const FRIENDS = 50_000;
 const TAIL = 8;
+/** Who still goes on after so long means it. */
+const SUSTAINED = 6 * HOUR;
 
 type Taken = RequestSeen | RequestAnswered | AuthFailed | AuthSucceeded | RegisterAccepted | CallStarted | Tick;
 
@@ -251,6 +253,8 @@ class Scan implements Detector<Taken['kind']> {
     }
     if (scanner.probes.countSince(from) >= p.targets * times)
       return { severity: 'medium', rule: `${p.targets * times} targets within ${formatDuration(p.window)}` };
+    if (!friend && at - scanner.first >= SUSTAINED && scanner.answers.count(at) >= p.slowTargets)
+      return { severity: 'high', rule: `${p.slowTargets} targets answered within a day` };
     if (!friend && scanner.probes.count(at) >= p.slowTargets)
       return { severity: 'medium', rule: `${p.slowTargets} targets within a day` };
     return null;

@@ -19,6 +19,8 @@ export interface Sent {
   readonly targets: number;
   readonly risky: readonly OnCall[];
   readonly grave: readonly OnCall[];
+  /** of the fresh ones, those that began while the office was closed */
+  readonly late: readonly OnCall[];
   readonly connected: number;
   /** most that are up at the same time, the last one included */
   readonly atOnce: number;
@@ -83,6 +85,7 @@ export class SendingOn implements Detector<SendingKind> {
         targets: new Set(fresh.map(({ to }) => site.number(to).e164 ?? to)).size,
         risky: fresh.filter(isRisky),
         grave: fresh.filter(({ to }) => isGrave(site.number(to))),
+        late: fresh.filter(({ started }) => !site.hours(started, null).open),
         connected: fresh.filter(({ answered }) => answered !== null).length,
         atOnce: fresh.filter(({ ended, started }) => ended === null && at - started < LONGEST).length,
       },

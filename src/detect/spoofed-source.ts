@@ -3,6 +3,7 @@ import { sourceKey } from '../address.ts';
 import type {
   AuthSucceeded,
   EvidenceDraft,
+  Millis,
   RegisterAccepted,
   RequestAnswered,
   RequestFacts,
@@ -23,6 +24,14 @@ import { copy, storyKey } from './story.ts';
 
 const parameters = z.strictObject({
   requests: amount(3, 'requests', "requests of one stranger that name somebody else's public address as their own"),
+  voices: amount(
+    5,
+    'accounts',
+    'so many of ours that a stranger speaks for, all at home elsewhere and none logged in',
+    3,
+    8,
+  ),
+  settle: duration('10s', 'so long may an office that has moved take until it logs in'),
   own: amount(3, 'requests', "requests whose source is the PBX's own address, from a port that is not its own"),
   window: duration('24h', 'they are counted within this time'),
   remember: duration('30d', 'an address that somebody logged in from within this time is no stranger'),
@@ -33,6 +42,7 @@ type Taken = RequestSeen | RequestAnswered | RequestOwnAddress | RegisterAccepte
 /** Requests in which the names say where an answer or a call is to go. */
 const JUDGED = new Set(['REGISTER', 'INVITE', 'SUBSCRIBE', 'MESSAGE']);
 const ACCOUNTS = 30_000;
+const SOURCES = 8_192;
 const LOOPBACK = /^(?:127\.|::1$)/;
 
 class SpoofedSource implements Detector<Taken['kind']> {
@@ -42,6 +52,8 @@ class SpoofedSource implements Detector<Taken['kind']> {
   readonly #stories: AddressStories;
   /** account -> addresses it has logged in from: what a phone found out about itself before its line got another address */
   readonly #former = new BoundedMap<string[]>(ACCOUNTS);
+  /** strangers that showed a password, right or wrong */
+  readonly #tries = new BoundedMap<Millis>(SOURCES);
 
   constructor(p: z.output<typeof parameters>, site: Site) {
     this.#p = p;
@@ -52,8 +64,11 @@ class SpoofedSource implements Detector<Taken['kind']> {
 
   on(event: Taken): readonly EvidenceDraft[] {
     switch (event.kind) {
-      case 'request.seen':
-        return this.#judge(event, false);
+      case 'request.seen': {
+        const voices = this.#speaks(event);
+        const lies = this.#judge(event, false);
+        return voices.length === 0 ? lies : [...voices, ...lies];
+      }
       case 'request.answered':
         return event.status < 300 ? this.#judge(event, true) : NOTHING;
       case 'request.own-address':
@@ -125,6 +140,34 @@ class SpoofedSource implements Detector<Taken['kind']> {
     });
   }
 
+  /** A stranger calls or registers in the name of one account of ours after the other, and never shows a password. */
+  #speaks({ request, at, trunk }: RequestSeen): readonly EvidenceDraft[] {
+    const { source, proof, method, callId, userAgent, fromUser } = request;
+    if (trunk !== null || fromUser === '' || !JUDGED.has(method) || isRelayed(request)) return NOTHING;
+    const { networks, accounts } = this.#site;
+    if (networks.isLocal(source) || networks.isPbx(source) || this.#friends.has(source, at)) return NOTHING;
+    const base = sourceKey(source);
+    // who shows one is judged by what becomes of it
+    if (request.authUser !== null) this.#tries.set(base, at);
+    const account = accounts.resolve(fromUser);
+    const homes = account === null ? undefined : this.#former.peek(account);
+    if (account === null || homes === undefined || homes.includes(source) || this.#tries.has(base)) return NOTHING;
+    const key = `${storyKey(base, proof)}|voices`;
+    const story = this.#stories.add(key, { at, source, method, callId, account, name: account, userAgent, proof });
+    const voices = story.names.length;
+    if (voices < this.#p.voices || at - story.first < this.#p.settle) return NOTHING;
+    return this.#stories.tell(key, story, 'high', story.count, this.#p.voices, {
+      summary: `${printable(source)} sent ${counted(story.count, 'request')} (${listed(story.methods)}) in the name of ${voices === 8 ? 'eight extensions or more' : counted(voices, 'extension')} that are registered elsewhere (${listed(story.names.map(printable))}), without a password`,
+      facts: {
+        requests: story.count,
+        accounts: voices,
+        methods: story.methods.map(printable),
+        userAgent: printable(story.userAgent),
+        rule: `${this.#p.voices} accounts within ${formatDuration(this.#p.window)}`,
+      },
+    });
+  }
+
   #severity(lie: Lie, story: AddressStory, friend: boolean, letIn: boolean): Severity | null {
     if (lie === 'elsewhere') {
       if (friend) return 'low';
@@ -154,7 +197,7 @@ class SpoofedSource implements Detector<Taken['kind']> {
   }
 
   size(): number {
-    return this.#friends.size + this.#stories.size + this.#former.size;
+    return this.#friends.size + this.#stories.size + this.#former.size + this.#tries.size;
   }
 
   snapshot(): unknown {
@@ -162,14 +205,16 @@ class SpoofedSource implements Detector<Taken['kind']> {
       friends: this.#friends.snapshot(),
       stories: this.#stories.snapshot(),
       former: this.#former.snapshot(copy),
+      tries: this.#tries.snapshot(Number),
     };
   }
 
   restore(snapshot: unknown): void {
-    const s = snapshot as { friends: unknown; stories: unknown; former: Packed<string[]>[] };
+    const s = snapshot as { friends: unknown; stories: unknown; former: Packed<string[]>[]; tries: Packed<Millis>[] };
     this.#friends.restore(s.friends);
     this.#stories.restore(s.stories);
     this.#former.restore(s.former, copy);
+    this.#tries.restore(s.tries, Number);
   }
 }
 
@@ -190,11 +235,12 @@ function sentence(story: AddressStory, lie: Lie, accepted: boolean): string {
 
 /**
  * Attack: a request whose names cannot belong together with where it came from: it claims to be inside, to be the PBX itself, or to be
- * somebody else whom answers and calls would then reach. Or the packet itself bears the PBX's own address.
+ * somebody else whom answers and calls would then reach. Or the packet itself bears the PBX's own address. Or one stranger speaks in
+ * the name of one extension after the other, to see for whom the PBX asks no password.
  *
  * Innocent twins: a phone behind NAT names its private address, one that asks STUN names the address its line had yesterday,
- * a proxy passes on the Contact of the phone behind it, a firewall translates between IPv4 and IPv6, and a monitor on the PBX's own
- * machine sends from the PBX's address.
+ * a proxy passes on the Contact of the phone behind it, a firewall translates between IPv4 and IPv6, a monitor on the PBX's own
+ * machine sends from the PBX's address, and an office that has moved registers all its phones from its new address, with their passwords.
  */
 export default defineDetector({
   name: 'spoofed-source',

@@ -15,6 +15,10 @@ const parameters = z.strictObject({
   ),
   risk: score(60, 'numbers of this risk or more are risky'),
   window: duration('24h', 'calls are counted within this time'),
+  late: duration(
+    '20m',
+    'so much talk while the office is closed, with numbers that are no old arrangement, is an attack',
+  ),
   talk: duration('10m', 'so much talk with a number that is dear by nature costs money that matters'),
 });
 
@@ -23,7 +27,13 @@ function severityOf(p: z.output<typeof parameters>, sent: Sent, at: Millis): Sev
   const pumped = risky.length >= p.calls;
   if ((pumped && risky.some(({ answered }) => answered !== null)) || talkOfAll(grave, at) >= p.talk) return 'critical';
   if (targets >= 2 * p.targets && connected >= p.calls) return 'critical';
-  if (pumped || grave.length > 0 || (targets >= p.targets && fresh.length >= p.calls && connected > 0)) return 'high';
+  if (
+    pumped ||
+    grave.length > 0 ||
+    talkOfAll(sent.late, at) >= p.late ||
+    (targets >= p.targets && fresh.length >= p.calls && connected > 0)
+  )
+    return 'high';
   return 'medium';
 }
 
@@ -34,7 +44,7 @@ function severityOf(p: z.output<typeof parameters>, sent: Sent, at: Millis): Sev
  *
  * Innocent twins: a staff mobile or an answering service at home costs nothing that matters and is not counted; a colleague
  * abroad, or an overflow of the queue to a partner there, is one number day after day: it is told once, as medium, and after
- * some days it is an arrangement and not told again. A call that is forwarded by an extension is told by forwarding.
+ * some days it is an arrangement and not told again; a short call by night to a colleague who travels. A call that is forwarded by an extension is told by forwarding.
  */
 export default defineDetector({
   name: 'through-dial',

@@ -14,6 +14,20 @@ const parameters = z.strictObject({
   calls: amount(60, 'calls', 'fewer within an hour, in or out, are never told of the whole site', 10, 100_000),
   account_calls: amount(30, 'calls', 'fewer within an hour are never told of one account', 5, 100_000),
   account_day: amount(120, 'calls', 'fewer within a day are never told of one account', 5, 100_000),
+  account_abroad: amount(
+    12,
+    'calls',
+    'fewer calls that cost money within a day are never told of one account',
+    5,
+    10_000,
+  ),
+  grave: amount(
+    10,
+    'times',
+    'so many times what is expected of such calls of one account within a day is high',
+    2,
+    1_000,
+  ),
   times: amount(4, 'times', 'so many times what is expected of the hour, and beyond all chance, is unusual', 2, 1_000),
   silence: amount(30, 'calls', 'so many expected and none come: something is dead', 5, 10_000),
 });
@@ -37,7 +51,7 @@ interface Tally {
 /** What a tally is of, and the least that is worth telling. */
 interface Asked {
   readonly whose: 'site' | { readonly account: string };
-  readonly measure: 'calls' | 'inbound';
+  readonly measure: 'calls' | 'inbound' | 'chargeable';
   readonly span: Millis;
   readonly least: number;
 }
@@ -69,7 +83,10 @@ class Traffic implements Detector<Kind> {
     this.#placed = { from: 0, count: 0, next: p.calls };
     this.#inbound = { from: 0, count: 0, next: p.calls };
     this.#count = new CallCount(site, {
-      placed: (account, _number, at) => this.#call(account, at),
+      placed: (account, number, at) => {
+        this.#call(account, at);
+        if (number.chargeable) this.#abroad(account, at);
+      },
       talked: () => undefined,
       inbound: (at) => this.#call(null, at),
     });
@@ -95,6 +112,12 @@ class Traffic implements Detector<Kind> {
     const hourly = { whose, measure: 'calls', span: HOUR, least: this.#p.account_calls } as const;
     this.#add(this.#tally(account), hourly, at);
     this.#add(this.#tally(`${account} a day`), { ...hourly, span: DAY, least: this.#p.account_day }, at);
+  }
+
+  /** A call that costs money: those of one account, by the day. */
+  #abroad(account: string, at: Millis): void {
+    const asked = { whose: { account }, measure: 'chargeable', span: DAY, least: this.#p.account_abroad } as const;
+    this.#add(this.#tally(`${account} abroad`), asked, at);
   }
 
   #tally(key: string): Tally {
@@ -123,17 +146,20 @@ class Traffic implements Detector<Kind> {
     const account = whose === 'site' ? null : whose.account;
     // an account that calls so at night, when nobody does, is being used by a machine
     const closed = account !== null && !this.#site.hours(at, account).open;
-    const severity: Severity = closed && this.#habits.knows(account) ? 'high' : 'medium';
+    const dear = measure === 'chargeable' && count >= this.#p.grave * expected;
+    const severity: Severity = account !== null && (closed || dear) && this.#habits.knows(account) ? 'high' : 'medium';
     if (account !== null && !this.#gate.admits(at, severity)) return;
     const subject = account === null ? SITE : accountSubject(account);
     const who = account === null ? 'The site' : named(subject);
     const took = formatDuration(Math.max(MINUTE, Math.floor((at - from) / MINUTE) * MINUTE));
     const what =
-      measure === 'inbound' ? `${counted(count, 'call')} came in` : `${who} placed ${counted(count, 'call')}`;
+      measure === 'inbound'
+        ? `${counted(count, 'call')} came in`
+        : `${who} placed ${counted(count, measure === 'calls' ? 'call' : 'call that costs money', measure === 'calls' ? 'calls' : 'calls that cost money')}`;
     const usual = expected < 1 ? 'hardly any is' : `about ${Math.round(expected)} are`;
     const when = span === HOUR ? 'in that hour' : 'on such a day';
     this.#found.push({
-      key: `${account === null ? measure : `account:${account}`}|${span}|${iso(from)}|${count}`,
+      key: `${account === null ? measure : `account:${account}`}${measure === 'chargeable' ? '|abroad' : ''}|${span}|${iso(from)}|${count}`,
       at,
       severity,
       subject,
