@@ -55,6 +55,8 @@ interface Story {
   unusual: Millis[];
   /** calls that somebody who works on a day off may have placed; so many of them are as odd as an unusual one */
   plausible: number;
+  /** the other unusual ones */
+  odd: number;
   lastStart: Millis;
   connected: number;
   talk: Millis;
@@ -176,8 +178,10 @@ class OutOfHours implements Detector<
     story.starts.push(call.started);
     if (story.starts.length > STARTS) story.starts.shift();
     if (!this.#isFamiliar(subject, number)) {
-      if (this.#isPlausible(subject, number, call.started)) story.plausible++;
-      if (story.plausible === 0 || story.plausible % PLAUSIBLE === 0) story.unusual.push(call.started);
+      const plausible = this.#isPlausible(subject, number, call.started);
+      if (plausible) story.plausible++;
+      else story.odd++;
+      if (!plausible || story.plausible % PLAUSIBLE === 0) story.unusual.push(call.started);
       if (story.unusual.length > STARTS) story.unusual.shift();
     }
     story.lastStart = Math.max(story.lastStart, call.started);
@@ -317,7 +321,8 @@ class OutOfHours implements Detector<
     const count = story.starts.length;
     if (count === 0) return [];
     const { length: unusual } = story.unusual;
-    const talked = story.connected > 0 && this.#talk(story, at).talk >= this.#p.talk;
+    const long = this.#p.talk * (story.odd === 0 ? PLAUSIBLE : 1);
+    const talked = story.connected > 0 && this.#talk(story, at).talk >= long;
     const many = unusual >= this.#p.calls || (unusual > 0 && talked);
     const severity: Severity =
       (many && story.connected > 0) || story.risky === 'connected'
@@ -410,6 +415,7 @@ const emptyStory = (subject: Subject, hours: Hours, started: Millis): Story => (
   starts: [],
   unusual: [],
   plausible: 0,
+  odd: 0,
   lastStart: started,
   connected: 0,
   talk: 0,

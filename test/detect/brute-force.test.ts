@@ -15,6 +15,17 @@ const office = (n: number, make: (at: number, over: Over) => Event | Event[]): E
   series(n, NIGHT, 20, (at, i) => make(at, { username: `${1000 + i}`, source: OWNER, sourcePort: 40_000 + i }));
 const high = `high ${THIEF}`;
 
+/** 1004's own phone, at home. */
+const owner = succeeded(NIGHT - DAY, { userAgent: 'Yealink SIP-T46S 66.86' });
+const hourly = (n: number, over: Over = {}, every = HOUR): Event[] => [
+  owner,
+  ...series(n, NIGHT, every, (at, i) => failed(at + uneven(i) * 1_000, { userAgent: 'friendly', ...over })),
+];
+const botnet = (n: number, userAgent = 'friendly', first: Event[] = [owner]): Event[] => [
+  ...first,
+  ...series(2 * n, NIGHT, 20 * MINUTE, (at, i) => failed(at, { source: `198.18.${i % n}.9`, userAgent })),
+];
+
 describe('brute-force', () => {
   const table: [string, Event[], string[]][] = [
     ['nine failures within a minute', guesses(9, SECOND), []],
@@ -107,7 +118,21 @@ describe('brute-force', () => {
       [...guesses(10, SECOND), ...series(2, NIGHT + HOUR, SECOND, (at) => failed(at, { destination: '192.0.2.20' }))],
       [high, high],
     ],
+    ['patience: one guess an hour, for a day, from abroad', hourly(24), ['medium 1004', high]],
+    ['23 of them', hourly(23), ['medium 1004']],
+    ['and 24 within seventeen hours', hourly(24, {}, 44 * MINUTE), ['medium 1004']],
+    ['twelve addresses within a day, twice each', botnet(12), ['high 1004']],
+    ['eleven of them', botnet(11), []],
+    ['24 addresses of which nobody knows the program', botnet(24, '', []), ['high 1004']],
+    ['23 of them', botnet(23, '', []), []],
     // innocent twins
+    [
+      "the owner's forgotten phone at a hotel, for days",
+      hourly(72, { userAgent: 'Yealink SIP-T42U 108.86' }),
+      ['medium 1004', 'medium 1004', 'medium 1004'],
+    ],
+    ['any program in the office', hourly(72, { source: '10.0.0.77' }), ['medium 1004', 'medium 1004', 'medium 1004']],
+    ["the owner's mobile phone with an old password, from wherever it is", botnet(30, 'Yealink Mobile'), []],
     [
       'one IPv6 host with an address for every try is one source',
       guesses(10, SECOND, (i) => ({ source: `2001:db8::${i}` })),

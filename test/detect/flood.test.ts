@@ -46,6 +46,8 @@ describe('flood', () => {
     ],
     ['two hundred a second', [...sends(2_000, 5), later], [high]],
     ['one that goes on for an hour is told when it has doubled, not each second', [...sends(36_000, 100)], [medium]],
+    ['sixteen a second that last are high', sends(800, 62), [medium, high]],
+    ['fourteen a second stay what they are', sends(1_000, 71), [medium]],
     [
       'copies of one packet',
       [

@@ -36,6 +36,9 @@ describe('gateway-impersonation', () => {
     ['and answers it', [seen(NIGHT, invite()), answered(NIGHT + 9, 200, invite())], [medium, high]],
     ['a registration as the trunk', [...known, seen(NIGHT, register)], [medium]],
     ['and it is accepted', [...known, seen(NIGHT, register), answered(NIGHT + 9, 200, register)], [medium, high]],
+    ['three calls that the PBX refuses', series(3, NIGHT, MINUTE, (at) => seen(at, invite())), [medium]],
+    ['four of them', series(4, NIGHT, MINUTE, (at) => seen(at, invite())), [medium, high]],
+    ['the slow one: four in a day', series(4, NIGHT, 7 * HOUR, (at) => seen(at, invite())), [medium, high]],
     ['somebody answers in place of the trunk', [instead()], [medium]],
     ['and sends the call on', [instead({ status: 302, contactHost: '85.1.2.3' })], [high]],
     [
@@ -80,6 +83,16 @@ describe('gateway-impersonation', () => {
     [
       'a proxy elsewhere that nobody named',
       [seen(NIGHT, invite({ viaHosts: [TRUNK] })), started(NIGHT + 9, stranger)],
+      [medium],
+    ],
+    [
+      'a proxy that nobody named, and whose calls are refused',
+      series(9, NIGHT, MINUTE, (at) => seen(at, invite({ viaHosts: [TRUNK] }))),
+      [medium],
+    ],
+    [
+      'an office of ours whose exchange passes on what a carrier wrote',
+      [succeeded(NIGHT - HOUR, { source: THIEF }), ...series(9, NIGHT, MINUTE, (at) => seen(at, invite()))],
       [medium],
     ],
     ['a gateway that is known by its name alone', [seen(NIGHT, register), answered(NIGHT + 9, 200, register)], []],

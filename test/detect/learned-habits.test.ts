@@ -143,6 +143,14 @@ describe('learned habits', () => {
     near(habits.expected('site', 'calls', ...hour(30, 10)), 20, 1);
   });
 
+  it('does not miss before opening what comes after it', () => {
+    // sixty calls from nine to ten, none before: a quarter of them is smoothed into the hour from eight
+    const habits = after(28, (day) => (day % 7 < 5 ? calls('1001', day, 9, 60) : []));
+    assert.ok(habits.expected('site', 'calls', ...hour(28, 8)) > 10);
+    assert.equal(habits.silence('site', 'calls', 0, ...hour(28, 8)), 1);
+    assert.ok(habits.silence('site', 'calls', 0, ...hour(28, 9)) < 0.01);
+  });
+
   it('counts a call once whatever feeds tell it', () => {
     const habits = new LearnedHabits(site);
     const at = MONDAY + 10 * HOUR;

@@ -15,6 +15,14 @@ const SPAIN = '0034910000001';
 const calls = (from: number, every: number, numbers: readonly string[], over = {}): Event[] =>
   series(numbers.length, from, every, (at, i) => started(at, { call: `c${i}`, dialled: numbers[i] ?? '', ...over }));
 
+/** Calls of so many minutes, one after the other, by day. */
+const talks = (n: number, every: number, minutes: number, number: (i: number) => string): Event[] =>
+  series(n, DAYTIME, every, (at, i) => {
+    const call = { call: `t${i}`, dialled: number(i), startedAt: at };
+    return [started(at, call), connected(at + 1, call), ended(at + minutes * MINUTE, { ...call, answeredAt: at + 1 })];
+  });
+const other = (i: number): string => `003314000001${i}`;
+
 describe('new-destination', () => {
   const table: [string, MadeHabits, Event[], string[]][] = [
     ['a country that nobody here called, by day: worth a look', {}, calls(DAYTIME, 1, [FRANCE]), ['medium 1004']],
@@ -53,7 +61,33 @@ describe('new-destination', () => {
       ['medium 1004', 'high 1004'],
     ],
     ['call records alone', {}, [recorded(record(DAYTIME, 60))], ['medium 1004']],
+    [
+      'one long call a day, each to another number of a new country',
+      {},
+      talks(4, 25 * HOUR, 12, other),
+      ['medium 1004', 'medium 1004', 'medium 1004', 'medium 1004', 'high 1004'],
+    ],
+    ['three of them', {}, talks(3, 25 * HOUR, 12, other), ['medium 1004', 'medium 1004', 'medium 1004']],
+    [
+      'hidden among the calls of the day',
+      {},
+      talks(8, 25 * MINUTE, 8, other),
+      ['medium 1004', 'medium 1004', 'medium 1004', 'high 1004'],
+    ],
+    ['seven of them', {}, talks(7, 25 * MINUTE, 9, other), ['medium 1004', 'medium 1004']],
     // innocent twins
+    [
+      'a new customer: the same two numbers all day',
+      {},
+      talks(12, 25 * MINUTE, 10, (i) => `003314000000${i % 2}`),
+      ['medium 1004', 'medium 1004', 'medium 1004'],
+    ],
+    [
+      'and for two weeks',
+      {},
+      talks(10, 25 * HOUR, 30, (i) => `003314000000${i % 2}`),
+      Array<string>(10).fill('medium 1004'),
+    ],
     ['a number that is redialled is one call', {}, redialled(6), ['medium 1004']],
     ['a country that the account calls', { countries: { '1004': ['LV'] } }, calls(DAYTIME, 1, [LATVIA]), []],
     ['a country that colleagues call', { countries: { site: ['LV'] } }, calls(NIGHT, 1, [LATVIA]), []],

@@ -202,6 +202,27 @@ describe('out-of-hours-calls', () => {
     assert.ok(late({ countries: { '1004': ['LV'] } }, '0037120000001').includes('critical 1004'), 'a risky range');
   });
 
+  it('takes a Saturday at work for less than a night, and a night for what it is', () => {
+    const at = (from: number, n: number): string[] =>
+      told(
+        judge(outOfHours, {}, testSite(), { habits: madeHabits({ elsewhere: { '1004': ['GB'] } }) }).take(
+          ...series(n, from, 20 * MINUTE, (start, i) => {
+            const call = { call: `s${i}`, dialled: `0044207946000${i}`, startedAt: start };
+            return [
+              started(start, call),
+              connected(start + 1, call),
+              ended(start + 9 * MINUTE, { ...call, answeredAt: start + 1 }),
+            ];
+          }),
+        ),
+      );
+    // Saturday 10:00 in Berlin
+    const saturday = Date.UTC(2026, 10, 21, 9);
+    assert.deepEqual(new Set(at(saturday, 8)), new Set(['medium 1004']));
+    assert.ok(at(saturday, 9).includes('critical 1004'));
+    assert.ok(at(saturday + 14 * HOUR, 3).includes('critical 1004'), 'from midnight on the third call tells');
+  });
+
   it('judges another account by itself, and another zone by its own clock', () => {
     const one = judge(outOfHours);
     assert.deepEqual(told(one.take(...calls(2), ...calls(2, MINUTE, { account: '1005', call: 'z' }))), [

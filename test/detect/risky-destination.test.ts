@@ -16,6 +16,7 @@ import {
   tick,
   told,
 } from '../support/events.ts';
+import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
 
 const LATVIA = '0037126000001';
@@ -148,5 +149,15 @@ describe('risky-destination', () => {
     assert.equal(worst({}, nobody), undefined);
     assert.equal(worst({ invalid: 4 }, nobody), 'medium 1004');
     assert.equal(worst({ invalid: 5 }, nobody), undefined);
+  });
+
+  it('leaves the country of the drivers alone by day, and not at night', () => {
+    const habits = madeHabits({ elsewhere: { site: ['LV'], '1004': ['LV'] } });
+    const one = (at: number): string[] =>
+      told(
+        judge(risky, {}, testSite(), { habits }).take(...series(4, at, HOUR, (t, i) => talks(t, LATVIA, 5, `c${i}`))),
+      );
+    assert.deepEqual(one(DAYTIME), []);
+    assert.ok(one(NIGHT).length > 0);
   });
 });

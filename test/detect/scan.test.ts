@@ -87,7 +87,9 @@ describe('scan', () => {
     ],
     ['the slow one, eleven in a day', asks(11, 2 * HOUR, register), []],
     ['the slow one, one an hour', asks(12, HOUR, register), [medium]],
-    ['the slow one with answers is medium too', learns(24, HOUR, register), [medium, medium]],
+    ['the slow one with answers, eleven in a day', learns(11, 2 * HOUR, register), []],
+    ['the slow one with answers is sustained', learns(12, HOUR, register), [medium, high]],
+    ['twelve answers within minutes are not', learns(12, 10 * SECOND, register), [medium]],
     [
       'a sweep over ten servers',
       [...asks(10, SECOND, (i) => ({ destination: `192.0.2.${100 + i}` })), later],

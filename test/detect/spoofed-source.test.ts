@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isPublic } from '../../src/detect/claimed-hosts.ts';
 import spoofedSource from '../../src/detect/spoofed-source.ts';
 import type { Event, RequestFacts } from '../../src/model.ts';
-import { DAY, HOUR, MINUTE } from '../../src/time.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import {
   answered,
   judge,
@@ -32,6 +32,16 @@ const site = testSite({
 const [medium, high, low] = [`medium ${THIEF}`, `high ${THIEF}`, `low ${THIEF}`];
 const authed = { method: 'REGISTER', authUser: '1004', ...elsewhere };
 
+/** Accounts at home elsewhere. */
+const homes = (n: number, source = OWNER): Event[] =>
+  series(n, NIGHT - DAY, SECOND, (at, i) => succeeded(at, { source, username: `10${10 + i}`, account: `10${10 + i}` }));
+/** A stranger's calls in the name of one account after the other. */
+const voices = (n: number, every: number, facts: (i: number) => Partial<RequestFacts> = () => ({})): Event[] =>
+  series(n, NIGHT, every, (at, i) =>
+    seen(at, { method: 'INVITE', callId: `v${i}`, fromUser: `10${10 + i}`, ...facts(i) }),
+  );
+const speaks = (n: number, every = 20 * SECOND): Event[] => [...homes(n), ...voices(n, every)];
+
 describe('spoofed-source', () => {
   const table: [string, Event[], string[]][] = [
     ['two requests that name another public address', claims(2, MINUTE, elsewhere), []],
@@ -57,7 +67,26 @@ describe('spoofed-source', () => {
     ],
     ["two packets with the PBX's own address", series(2, NIGHT, MINUTE, (at) => ownAddress(at)), []],
     ["three packets with the PBX's own address", series(3, NIGHT, MINUTE, (at) => ownAddress(at)), [`medium ${PBX}`]],
+    ['five extensions that live elsewhere, all by one stranger', speaks(5), [high]],
+    ['four of them', speaks(4), []],
+    ['the slow one: five in a day', speaks(5, 4 * HOUR), [high]],
     // innocent twins
+    [
+      'an office that has moved, and logs in',
+      [...speaks(5, SECOND), succeeded(NIGHT + 6 * SECOND, { source: THIEF })],
+      [],
+    ],
+    [
+      'an office that has moved, with passwords that are all wrong',
+      [...homes(20), ...voices(20, MINUTE, (i) => ({ authUser: `10${10 + i}` }))],
+      [],
+    ],
+    ['names that nobody has', voices(20, MINUTE, (i) => ({ fromUser: `77${i}` })), []],
+    [
+      'extensions of the office itself, unauthenticated, behind its own address',
+      [...homes(20, THIEF), ...voices(20, MINUTE)],
+      [],
+    ],
     ['a phone behind NAT', claims(99, MINUTE, { sentBy: '192.168.1.20', contactHost: '10.1.2.3' }), []],
     ['behind a carrier-grade NAT', claims(99, MINUTE, { sentBy: '100.64.1.20', contactHost: '100.64.1.20' }), []],
     [

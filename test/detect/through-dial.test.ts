@@ -87,9 +87,12 @@ describe('through-dial', () => {
     [
       'mirrored SIP alone',
       series(3, NIGHT, HOUR, (at, i) => mirrored(at, LATVIA, i)),
-      ['medium carrier', 'critical carrier'],
+      ['medium carrier', 'high carrier', 'critical carrier'],
     ],
+    ['one call a night: twenty minutes to France while closed', [row(NIGHT, PARIS, 1_200)], ['high carrier']],
+    ['nineteen minutes', [row(NIGHT, PARIS, 1_199)], ['medium carrier']],
     // innocent twins
+    ['an hour with a colleague in France by day', [row(DAYTIME, PARIS, 3_600)], ['medium carrier']],
     ['a staff mobile at home', series(20, DAYTIME, MINUTE, (at) => all(at, '015112345678', 5)), []],
     ['an answering service at home', series(20, NIGHT, MINUTE, (at) => row(at, '030222222')), []],
     [

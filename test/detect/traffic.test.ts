@@ -7,6 +7,7 @@ import { madeHabits, type MadeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
 
 const HOME = '0301234567';
+const FRANCE = '0033140000001';
 const calls = (n: number, from: number, every: number, over = {}): Event[] =>
   series(n, from, every, (at, i) => started(at, { call: `c${i}`, dialled: HOME, ...over }));
 /** Each by another account. */
@@ -32,7 +33,26 @@ describe('traffic', () => {
     ['and as many as the account places anyway', { hourly: { '1004 calls': 8 } }, calls(240, DAYTIME, 3 * MINUTE), []],
     ['many accounts together', OFFICE, spread(160, DAYTIME, SECOND), ['medium all trunks']],
     ['a flood of calls that come in', OFFICE, into(110, DAYTIME, SECOND), ['medium all trunks']],
+    [
+      'a clerk calls abroad all day, which he hardly ever does',
+      OFFICE,
+      calls(12, DAYTIME, 20 * MINUTE, { dialled: FRANCE }),
+      ['high 1004'],
+    ],
+    ['eleven times', OFFICE, calls(11, DAYTIME, 20 * MINUTE, { dialled: FRANCE }), []],
     // innocent twins
+    [
+      'a salesman who calls abroad as on any day',
+      { hourly: { '1004 chargeable': 0.4, '1004 calls': 2 } },
+      calls(24, DAYTIME, 15 * MINUTE, { dialled: FRANCE }),
+      [],
+    ],
+    [
+      'and on one when he is busy: odd at most',
+      { hourly: { '1004 chargeable': 0.25, '1004 calls': 2 } },
+      calls(36, DAYTIME, 12 * MINUTE, { dialled: FRANCE }),
+      ['medium 1004'],
+    ],
     [
       'a sales team on the phone all day',
       { hourly: { 'site calls': 90, '1004 calls': 30 } },
