@@ -1,5 +1,6 @@
-import type { Subject } from '../model.ts';
+import type { Millis, Subject } from '../model.ts';
 import type { DialledNumber } from '../site/site.ts';
+import type { Zone } from '../time.ts';
 import type { Habits } from './habits.ts';
 
 /** How calls that cost money are told apart by where they lead. */
@@ -11,6 +12,8 @@ const OWN_DAYS = 3;
 const SITE_DAYS = 5;
 /** From here on a number is dear or abused by nature (site/number-risk.ts). */
 const GRAVE_RISK = 80;
+/** From this risk on nothing is familiar, lest a pumper who takes his time becomes a habit. */
+export const NEVER_FAMILIAR = 60;
 
 /** The range of a number; the number itself where it has no E.164 form. */
 export const rangeOf = (number: DialledNumber): string => number.e164?.slice(0, RANGE_DIGITS) ?? number.dialled;
@@ -46,6 +49,23 @@ export function isTradePartner(habits: Habits, subject: Subject, number: Dialled
   const own = subject.type === 'account' ? habits.called({ account: subject.value }, number).country : null;
   if ((own?.days ?? 0) >= OWN_BUSINESS_DAYS) return true;
   return (habits.called('site', number).country?.days ?? 0) >= SITE_BUSINESS_DAYS;
+}
+
+/** Hours of the site's clock at which somebody may be at work on a day off, or still. */
+const MORNING = 7;
+const EVENING = 21;
+
+/** Is it a call that somebody who works late, or on a Saturday, may place: by day, to a country of usual business? */
+export function isPlausible(
+  habits: Habits,
+  zone: Zone,
+  subject: Subject,
+  number: DialledNumber,
+  started: Millis,
+): boolean {
+  if (subject.type !== 'account' || number.risk >= NEVER_FAMILIAR || isGrave(number)) return false;
+  const { hour } = zone.wall(started);
+  return hour >= MORNING && hour < EVENING && isUsualCountry(habits, subject, number);
 }
 
 /** The country of a number; of a global code its three digits. */

@@ -1,4 +1,4 @@
-import type { EvidenceDraft, Millis } from '../model.ts';
+import type { EvidenceDraft, Millis, Subject } from '../model.ts';
 import type { DialledNumber, Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso, MINUTE, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
@@ -42,8 +42,8 @@ export class NewCountries {
   readonly #placed: PlacedCalls<string>;
   readonly #followed = new BoundedMap<Followed>(FOLLOWED);
 
-  /** `isOrdinary`: are new countries everyday business here? */
-  constructor(p: NewCountryParameters, site: Site, habits: Habits, isOrdinary: () => boolean) {
+  /** `isOrdinary`: are new countries everyday business of this caller? */
+  constructor(p: NewCountryParameters, site: Site, habits: Habits, isOrdinary: (subject: Subject) => boolean) {
     this.#p = p;
     this.#site = site;
     this.#placed = new PlacedCalls(site, { span: p.follow, most: HELD }, (number, subject, started) => {
@@ -53,7 +53,7 @@ export class NewCountries {
       const known = this.#followed.get(key);
       if (known !== undefined && started - known.since <= p.follow) return country;
       const own = subject.type === 'account' ? habits.called({ account: subject.value }, number).country : null;
-      if (own !== null || habits.called('site', number).country !== null || isOrdinary()) return null;
+      if (own !== null || habits.called('site', number).country !== null || isOrdinary(subject)) return null;
       this.#followed.set(key, { since: started, said: unsaid() });
       return country;
     });

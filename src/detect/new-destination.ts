@@ -55,7 +55,15 @@ class NewDestination implements Detector<PlacedEvent['kind']> {
     this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) =>
       this.#tag(number, subject, started),
     );
-    this.#followed = new NewCountries(p, site, habits, () => this.#isOrdinary());
+    this.#followed = new NewCountries(
+      p,
+      site,
+      habits,
+      (subject) =>
+        this.#isOrdinary() &&
+        subject.type === 'account' &&
+        habits.usual({ account: subject.value }, 'chargeable').mean >= 2,
+    );
   }
 
   /** Where new countries are everyday business, a hotel's say, a new one tells nothing. */

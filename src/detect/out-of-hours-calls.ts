@@ -16,7 +16,7 @@ import {
 import type { DialledNumber, Hours, Site } from '../site/site.ts';
 import { formatDuration, iso, SECOND, Zone } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
-import { isUsualCountry } from './call-classes.ts';
+import { isPlausible, NEVER_FAMILIAR } from './call-classes.ts';
 import { callerOf } from './callers.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import type { Habits } from './habits.ts';
@@ -81,12 +81,8 @@ const STARTS = 1_000;
 const RUNNING = 500;
 /** an account that called a range on so many earlier days knows somebody there: overtime with a partner is no pumping */
 const FAMILIAR_DAYS = 5;
-/** from this risk on nothing is familiar, lest a pumper who takes his time becomes a habit */
-const NEVER_FAMILIAR = 60;
-/** So many calls to countries of usual business, between morning and evening (hours of the site's clock), weigh as one. */
+/** So many calls by day to countries of usual business weigh as one. */
 const PLAUSIBLE = 3;
-const MORNING = 7;
-const EVENING = 21;
 const RANK = { number: 0, trunk: 0, address: 1, account: 2 } as const;
 
 type CallEvent = CallStarted | CallUpdated | CallAnswered;
@@ -178,7 +174,7 @@ class OutOfHours implements Detector<
     story.starts.push(call.started);
     if (story.starts.length > STARTS) story.starts.shift();
     if (!this.#isFamiliar(subject, number)) {
-      const plausible = this.#isPlausible(subject, number, call.started);
+      const plausible = isPlausible(this.#habits, this.#zone, subject, number, call.started);
       if (plausible) story.plausible++;
       else story.odd++;
       if (!plausible || story.plausible % PLAUSIBLE === 0) story.unusual.push(call.started);
@@ -203,13 +199,6 @@ class OutOfHours implements Detector<
     if (type !== 'account' || number.risk >= NEVER_FAMILIAR || this.#isGrave(number)) return false;
     if (!this.#habits.knows(value)) return false;
     return (this.#habits.called({ account: value }, number).prefix?.days ?? 0) >= FAMILIAR_DAYS;
-  }
-
-  /** Work on a Saturday or after hours: at an hour of the day, to a country where this office has business. */
-  #isPlausible(subject: Subject, number: DialledNumber, started: Millis): boolean {
-    if (subject.type !== 'account' || number.risk >= NEVER_FAMILIAR || this.#isGrave(number)) return false;
-    const { hour } = this.#zone.wall(started);
-    return hour >= MORNING && hour < EVENING && isUsualCountry(this.#habits, subject, number);
   }
 
   /** The account or source was learnt after the start: the call moves to whom it belongs. */

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { EvidenceDraft, Millis, Severity, Subject } from '../model.ts';
 import type { DialledNumber, Site } from '../site/site.ts';
-import { formatDuration, HOUR, iso, MINUTE, SECOND } from '../time.ts';
+import { formatDuration, HOUR, iso, MINUTE, SECOND, Zone } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
-import { isUsual, rangeOf } from './call-classes.ts';
+import { isPlausible, isUsual, rangeOf } from './call-classes.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
+import type { Habits } from './habits.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, named, placeOf } from './phrases.ts';
 import {
@@ -57,7 +58,7 @@ const parameters = z.strictObject({
 interface Tag {
   readonly risky: boolean;
   readonly closed: boolean;
-  /** closed, and neither just after closing nor just before opening */
+  /** closed, neither just after closing nor just before opening, and no call that a Saturday at work explains */
   readonly late: boolean;
   /** has been called on several days before */
   readonly usual: boolean;
@@ -98,11 +99,15 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
   /** range -> connected calls of all accounts: when, who */
   readonly #ranges = new BoundedMap<(Placed<Tag> & { readonly account: string })[]>(RANGES);
   readonly #slow: SlowRepeats;
+  readonly #habits: Habits;
+  readonly #zone: Zone;
   readonly #gate = new FloodGate();
 
   constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
     this.#p = p;
     this.#site = site;
+    this.#habits = habits;
+    this.#zone = new Zone(site.timezone);
     this.#slow = new SlowRepeats(p, site, habits);
     this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) => {
       const follows = this.#slow.follows(`${subject.type}:${subject.value}`, number);
@@ -116,6 +121,7 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
     const { open, since, until } = this.#site.hours(started, subject.type === 'account' ? subject.value : null);
     const late =
       !open &&
+      !isPlausible(this.#habits, this.#zone, subject, number, started) &&
       (since === null || started - since >= AFTER_CLOSING) &&
       (until === null || until - started >= BEFORE_OPENING);
     return { risky: number.risk >= this.#p.risk, closed: !open, late, usual };

@@ -147,7 +147,9 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
     const pairs = new Set(rings.map(({ from, to }) => `${from}>${to}`)).size;
     if (rings.length < this.#p.rings || pairs < this.#p.pairs) return [];
     const connected = backs.filter((call) => call.answered !== null);
-    const severity: Severity = connected.length >= this.#p.callbacks ? 'high' : backs.length > 0 ? 'medium' : 'low';
+    // one campaign rings from several countries
+    const worked = connected.length > 0 && this.#connected(at) >= this.#p.callbacks;
+    const severity: Severity = worked ? 'high' : backs.length > 0 ? 'medium' : 'low';
     const count = rings.length + backs.length;
     const told = escalate(story.said, severity, count, this.#p.rings);
     if (told === null) return [];
@@ -189,6 +191,14 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
         accounts,
       },
     ];
+  }
+
+  /** Call-backs that connected, to wherever, within the window. */
+  #connected(at: Millis): number {
+    let count = 0;
+    for (const [, { backs }] of this.#stories.entries())
+      count += backs.filter(({ answered }) => answered !== null && answered >= at - this.#p.window).length;
+    return count;
   }
 
   size(): number {

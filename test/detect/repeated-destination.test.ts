@@ -4,6 +4,7 @@ import repeatedDestination from '../../src/detect/repeated-destination.ts';
 import type { CallFacts, Event, Millis } from '../../src/model.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import { connected, DAYTIME, ended, judge, NIGHT, record, recorded, series, started, told } from '../support/events.ts';
+import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
 
 const never = { country: null, kind: null, prefix: null };
@@ -237,6 +238,17 @@ describe('repeated-destination', () => {
       return [started(at, facts), connected(at + 1, facts), recorded(row, { call: `c${i}`, live: true })];
     });
     assert.deepEqual(judge(repeatedDestination).take(...both), []);
+  });
+
+  it('takes three calls to a partner on a Saturday morning for work', () => {
+    const habits = madeHabits({ elsewhere: { '1004': ['AT'] } });
+    const one = (from: Millis): string[] =>
+      told(
+        judge(repeatedDestination, {}, testSite(), { habits }).take(...talks(3, from, 90 * MINUTE, uneven, to(VIENNA))),
+      );
+    const saturday = Date.UTC(2026, 10, 21, 8);
+    assert.deepEqual(one(saturday), ['medium 1004']);
+    assert.deepEqual(one(saturday + 14 * HOUR), ['critical 1004']);
   });
 });
 

@@ -60,6 +60,16 @@ describe('wangiri', () => {
       [...rings(5, MINUTE), ...back(later, '1004'), ...back(later + HOUR, '1005')],
       ['low 21698000001', 'medium 21698000001', 'high 21698000001'],
     ],
+    [
+      'one to each of two countries of the same campaign',
+      [
+        ...rings(5, MINUTE),
+        ...series(5, DAYTIME + HOUR, MINUTE, (at, i) => ring(at, i, { from: '+23276000001' })),
+        ...back(later, '1004'),
+        ...back(later + HOUR, '1005', { dialled: '0023276000001' }),
+      ],
+      ['low 21698000001', 'low 23276000001', 'medium 21698000001', 'high 23276000001'],
+    ],
     ['a call back after the window', [...rings(5, MINUTE), ...back(DAYTIME + 8 * DAY, '1004')], ['low 21698000001']],
     [
       'a call back to another number of the country',
