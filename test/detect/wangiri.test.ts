@@ -68,7 +68,7 @@ describe('wangiri', () => {
         ...back(later, '1004'),
         ...back(later + HOUR, '1005', { dialled: '0023276000001' }),
       ],
-      ['low 21698000001', 'low 23276000001', 'medium 21698000001', 'high 23276000001'],
+      ['low 21698000001', 'low 23276000001', 'medium 21698000001', 'medium 23276000001', 'high 23276000001'],
     ],
     ['a call back after the window', [...rings(5, MINUTE), ...back(DAYTIME + 8 * DAY, '1004')], ['low 21698000001']],
     [
