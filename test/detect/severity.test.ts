@@ -192,6 +192,14 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       (i) => ({ source: `198.18.0.${i}`, username: `${i}`, reason: 'unknown-account' }),
       MINUTE,
     ),
+    'one account tried for most of a day by a strange program from a strange address': [
+      succeeded(NIGHT - DAY, { userAgent: 'Yealink' }),
+      ...series(24, NIGHT, HOUR, (at) => failed(at, { userAgent: 'friendly' })),
+    ],
+    'a dozen strange addresses that fail for one account within a day': [
+      succeeded(NIGHT - DAY, { userAgent: 'Yealink' }),
+      ...series(24, NIGHT, 50 * MINUTE, (at, i) => failed(at, { userAgent: 'x', source: `198.18.${i % 12}.1` })),
+    ],
     'one stale password': series(99, NIGHT, MINUTE, (at) => failed(at)),
     'two accounts refused for good from one new address': guess(2, (i) => ({ username: `${i}`, reason: 'forbidden' })),
     'two accounts failed from one new address': guess(2, (i) => ({ username: `${i}` })),
@@ -231,6 +239,10 @@ const outcomes: Record<string, Record<string, Event[]>> = {
   'new-destination': {
     'risky or late calls, several, where nobody here has called': talks(4, MINUTE, 1, riga),
     'several new countries, one of them risky or called while closed': talks(3, MINUTE, 1, abroad, NIGHT),
+    'long calls to many numbers of a country since nobody had called it': series(4, DAYTIME, 25 * HOUR, (at, i) => {
+      const call = { call: `f${i}`, dialled: `004314000${i}00`, startedAt: at };
+      return [started(at, call), connected(at + 1, call), ended(at + 12 * MINUTE, { ...call, answeredAt: at + 1 })];
+    }),
     'two premium, satellite or high-risk numbers where nobody called, while closed': late(2, MINUTE, satellite),
     'a call where nobody here has called': talks(1, MINUTE, 1, riga),
     'a range that nobody here called, in a risky country that others call': talks(1, 1, 1, () => '0038761000001'),
@@ -269,6 +281,11 @@ const outcomes: Record<string, Record<string, Event[]>> = {
     'a call dialled through to a number dear by nature, or several to new numbers abroad': [
       onward(NIGHT, 'dialled', { to: satellite.dialled }),
     ],
+    'twenty minutes dialled through while closed, to numbers that are no arrangement': [
+      onward(NIGHT, 'dialled', { to: vienna() }),
+      onward(NIGHT + SECOND, 'answered', { to: vienna() }),
+      onward(NIGHT + 21 * MINUTE, 'ended', { to: vienna() }),
+    ],
     'the first call that came in by a trunk and leaves to a number that costs money': [onward(NIGHT, 'dialled')],
   },
   forwarding: {
@@ -282,6 +299,9 @@ const outcomes: Record<string, Record<string, Event[]>> = {
     'the first forwarded call to a number that costs money': [onward(NIGHT, 'dialled', { dialled: '1005' })],
   },
   traffic: {
+    'an account places ten times the calls that cost money of its days': series(12, DAYTIME, 20 * MINUTE, (at, i) =>
+      started(at, { call: `d${i}`, dialled: vienna() }),
+    ),
     'an account calls far more than this hour or day has ever had, while closed': late(30, SECOND, domestic),
     'an account, or the whole site, calls far more than usual': series(100, DAYTIME, SECOND, (at, i) =>
       started(at, { call: `c${i}`, account: `${1000 + i}`, ...domestic }),
@@ -346,6 +366,9 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       answered(at, 404, { method: 'REGISTER', toUser: `${i}` }),
     ),
     'scan without answers': [...probe(50, 100), tick(NIGHT + MINUTE)],
+    'slow scan with answers': series(12, NIGHT, HOUR, (at, i) =>
+      answered(at, 404, { method: 'REGISTER', toUser: `${i}` }),
+    ),
     'slow scan': probe(12, HOUR),
     'many requests of programs that name themselves': series(10, NIGHT, HOUR, (at) =>
       seen(at, { userAgent: 'sipvicious' }),
@@ -354,11 +377,16 @@ const outcomes: Record<string, Record<string, Event[]>> = {
   },
   flood: {
     'a flood of one address, or of many, ten times over the limit': swamp(1_000),
+    'a flood half over the limit that lasts': series(800, NIGHT, 60, (at) => seen(at, { method: 'REGISTER' })),
     'a flood of one address': swamp(100),
     'many strangers at once, far more than usual': swamp(600, (i) => `198.18.${i % 200}.1`),
     'garbage in numbers': [...series(30, NIGHT, 99, (at) => garbage(at)), tick(NIGHT + 30 * SECOND)],
   },
   'spoofed-source': {
+    'a stranger speaks for five extensions that are at home elsewhere': series(5, NIGHT, 20 * SECOND, (at, i) => [
+      succeeded(at - DAY, { source: OWNER, account: `100${i}` }),
+      seen(at, { method: 'INVITE', fromUser: `100${i}` }),
+    ]).sort((a, b) => a.at - b.at),
     'somebody outside who names an inside address is let in without a password': [
       ...names(1, { contactHost: '192.0.2.10' }),
       answered(NIGHT + 9, 200, { method: 'REGISTER', contactHost: '192.0.2.10' }),
@@ -384,6 +412,9 @@ const outcomes: Record<string, Record<string, Event[]>> = {
     "an answer in a trunk's place from elsewhere": [received(NIGHT, { ...fromTrunk, source: THIEF })],
     'answers to nothing that was asked': series(3, NIGHT, SECOND, (at) =>
       received(at, { source: THIEF, asked: null, peer: false }),
+    ),
+    "several calls or registrations in a trunk's name from one stranger": series(4, NIGHT, MINUTE, (at) =>
+      seen(at, { method: 'INVITE', contactHost: '198.51.100.1' }),
     ),
     'calls from a trunk whose machine is another product than before': [
       ...longKnown,
