@@ -9,7 +9,7 @@ import {
   type Millis,
   type SourceProof,
 } from '../model.ts';
-import type { Site } from '../site/site.ts';
+import type { DialledNumber, Site } from '../site/site.ts';
 import { MINUTE, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { callerOf } from './callers.ts';
@@ -40,6 +40,8 @@ export interface Cost {
   readonly perMinute: number;
   readonly connection: number;
   readonly by: 'tariff' | 'estimate';
+  /** what a unit of money that goes there weighs against a shipped budget */
+  readonly weight: number;
   /** start of the closed period of its account in which it began; null: it was open */
   closed: Millis | null;
   /** the same of the office */
@@ -57,6 +59,9 @@ export interface Cost {
 /** Money that was spent on a call from `from` to `to`. */
 export type Charge = (key: string, cost: Cost, amount: number, from: Millis, to: Millis) => void;
 
+/** What money weighs that an account (null: nobody knows whose) spends on a call that begins now. */
+export type Weight = (who: string | null, number: DialledNumber, started: Millis) => number;
+
 const CALLS = 20_000;
 /** calls counted while they run; what is above it is counted when it ends */
 const RUNNING = 8_192;
@@ -64,13 +69,15 @@ const RUNNING = 8_192;
 export class Costs {
   readonly #site: Site;
   readonly #charge: Charge;
+  readonly #weight: Weight;
   readonly #calls = new BoundedMap<Cost>(CALLS);
   readonly #running = new Set<string>();
   /** calls that were sent on -> their legs: their records tell the same money again */
   readonly #sentOn = new BoundedMap<string[]>(CALLS);
 
-  constructor(site: Site, charge: Charge) {
+  constructor(site: Site, weight: Weight, charge: Charge) {
     this.#site = site;
+    this.#weight = weight;
     this.#charge = charge;
   }
 
@@ -195,6 +202,7 @@ export class Costs {
       perMinute,
       connection,
       by,
+      weight: this.#weight(who, number, started),
       ...this.#hours(who, started),
       answered: null,
       ended: false,

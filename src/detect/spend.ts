@@ -1,69 +1,16 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { worseProof, type EvidenceDraft, type Millis, type Subject, type Tick } from '../model.ts';
-import type { Site } from '../site/site.ts';
+import type { DialledNumber, Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { isGrave, isTradePartner, isUsualCountry, NEVER_FAMILIAR } from './call-classes.ts';
+import { parameters, PERIODS, SHIPPED, type Period, type Scope } from './budgets.ts';
 import { COST_KINDS, Costs, type Cost, type CostEvent } from './costs.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
 import type { Whose } from './habits.ts';
-import { amount, budget, score } from './parameters.ts';
 import { counted, listed, named, placeOf, printable } from './phrases.ts';
 import { spend, spentWithin, type Spent } from './spent.ts';
 import { accountSubject, addDistinct, copy, FloodGate } from './story.ts';
-
-const ownBudgets = (whose: string) =>
-  z
-    .record(
-      z.string().min(1).max(128),
-      z.strictObject({
-        hour: z.number().positive().max(1e9).optional().describe('within an hour; number of currency units'),
-        day: z.number().positive().max(1e9).optional().describe('within 24 hours; number of currency units'),
-        closed: z.number().positive().max(1e9).optional().describe('in one closed period; number of currency units'),
-      }),
-    )
-    .default({})
-    .describe(
-      `budgets of single ${whose} instead of these, by name, as in { ${whose === 'accounts' ? '"2001"' : 'sales'} = { hour = 60, day = 200, closed = 5 } }; number of currency units`,
-    );
-
-/** Shipped budgets, EUR. A busy account may be worth more, which its habits tell. */
-const SHIPPED = {
-  account_hour: 20,
-  account_day: 50,
-  account_closed: 10,
-  group_hour: 60,
-  group_day: 200,
-  group_closed: 30,
-  site_hour: 100,
-  site_day: 400,
-  site_closed: 60,
-} as const;
-
-const parameters = z.strictObject({
-  account_hour: budget(SHIPPED.account_hour, 'so much may one account spend on chargeable calls within an hour'),
-  account_day: budget(SHIPPED.account_day, 'so much may it spend within 24 hours'),
-  account_closed: budget(SHIPPED.account_closed, 'so much may it spend on calls that began in one closed period'),
-  group_hour: budget(SHIPPED.group_hour, 'so much may the accounts of a group spend together within an hour'),
-  group_day: budget(SHIPPED.group_day, 'so much within 24 hours'),
-  group_closed: budget(SHIPPED.group_closed, 'so much in one closed period'),
-  site_hour: budget(SHIPPED.site_hour, 'so much may all together spend within an hour'),
-  site_day: budget(SHIPPED.site_day, 'so much within 24 hours'),
-  site_closed: budget(SHIPPED.site_closed, 'so much in one closed period'),
-  accounts: ownBudgets('accounts'),
-  groups: ownBudgets('groups'),
-  warn: score(70, 'told as medium at so many hundredths of a budget, 0 for never'),
-  usual: amount(
-    2,
-    'times',
-    'a shipped budget gives way to so many times what is spent on a busy day, once that is learned; 0: never. One that is set does not',
-    0,
-    20,
-  ),
-});
-
-const PERIODS = ['hour', 'day', 'closed'] as const;
-type Period = (typeof PERIODS)[number];
-type Scope = 'account' | 'group' | 'site';
 
 /** What one account, one group or the office has spent. Plain. */
 interface Purse {
@@ -80,6 +27,7 @@ interface Purse {
   said: Record<Period, { level: 0 | 1 | 2; next: number }>;
 }
 
+const USUAL_WEIGHT = 1 / 3;
 const PURSES = 20_000;
 const PURSE_CALLS = 200;
 /** who spent less than this part of what was spent is not named for it */
@@ -100,9 +48,13 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     this.#p = p;
     this.#site = site;
     this.#shared = shared;
-    this.#costs = new Costs(site, (key, cost, sum, from, to) => {
-      this.#charge(key, cost, sum, from, to);
-    });
+    this.#costs = new Costs(
+      site,
+      (who, number, started) => this.#weight(who, number, started),
+      (key, cost, sum, from, to) => {
+        this.#charge(key, cost, sum, from, to);
+      },
+    );
   }
 
   on(event: CostEvent | Tick): EvidenceDraft[] {
@@ -116,29 +68,31 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     return found.length > 0 || connected === null ? found : this.#oneMore(connected, event.at);
   }
 
-  #charge(key: string, cost: Cost, sum: number, from: Millis, to: Millis): void {
-    const groups = cost.who === null ? [] : this.#site.accounts.groupsOf(cost.who);
-    if (cost.who !== null) this.#into(`account:${cost.who}`, 'account', cost.who, cost.closed, key, sum, from, to);
-    for (const group of groups) this.#into(`group:${group}`, 'group', group, cost.closed, key, sum, from, to);
-    this.#into('site:', 'site', '', cost.siteClosed, key, sum, from, to);
+  /** Money for ordinary business by day weighs less against a shipped budget, which cannot know how much of it there is. */
+  #weight(who: string | null, number: DialledNumber, started: Millis): number {
+    const { habits } = this.#shared;
+    if (who === null || isGrave(number) || !this.#site.hours(started, who).open) return 1;
+    const subject = accountSubject(who);
+    const usual =
+      number.risk >= NEVER_FAMILIAR ? isTradePartner(habits, subject, number) : isUsualCountry(habits, subject, number);
+    return usual ? USUAL_WEIGHT : 1;
   }
 
-  #into(
-    id: string,
-    scope: Scope,
-    name: string,
-    closed: Millis | null,
-    key: string,
-    sum: number,
-    from: Millis,
-    to: Millis,
-  ): void {
+  #charge(key: string, cost: Cost, sum: number, from: Millis, to: Millis): void {
+    const groups = cost.who === null ? [] : this.#site.accounts.groupsOf(cost.who);
+    const charge = { key, sum, from, to, weight: cost.weight };
+    if (cost.who !== null) this.#into(`account:${cost.who}`, 'account', cost.who, cost.closed, charge);
+    for (const group of groups) this.#into(`group:${group}`, 'group', group, cost.closed, charge);
+    this.#into('site:', 'site', '', cost.siteClosed, charge);
+  }
+
+  #into(id: string, scope: Scope, name: string, closed: Millis | null, { key, sum, from, to, weight }: Charged): void {
     let purse = this.#purses.get(id);
     if (purse === undefined) {
       purse = { scope, name, spent: [], since: null, closed: 0, calls: [], said: nothingSaid() };
       this.#purses.set(id, purse);
     }
-    spend(purse.spent, sum, from, to);
+    spend(purse.spent, sum, from, to, weight);
     if (closed !== null) {
       if (purse.since === null || closed > purse.since) {
         purse.since = closed;
@@ -170,11 +124,12 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
   #judgePurse(id: string, purse: Purse, at: Millis): EvidenceDraft[] {
     let worst: { period: Period; sum: number; budget: number; level: 1 | 2 } | null = null;
     for (const period of PERIODS) {
-      const sum = this.#sum(purse, period, at);
+      const money = this.#money(purse, period, at);
+      const { sum } = money;
       const said = purse.said[period];
       // most of the time next to nothing was spent: what is usual need not be asked
-      if (said.level === 0 && sum < (this.#least(purse, period) * (this.#p.warn || 100)) / 100) continue;
-      const budget = this.#budget(purse, period, at);
+      if (said.level === 0 && money.weighed < (this.#least(purse, period) * (this.#p.warn || 100)) / 100) continue;
+      const budget = this.#budget(purse, period, money, at);
       const warned = this.#p.warn > 0 && sum >= (budget * this.#p.warn) / 100;
       if (said.level > 0 && sum < (budget * Math.max(this.#p.warn, 1)) / 200)
         purse.said[period] = { level: 0, next: 0 };
@@ -187,9 +142,11 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     return worst === null ? [] : this.#tell(id, purse, worst, at);
   }
 
-  #sum(purse: Purse, period: Period, at: Millis): number {
-    if (period === 'closed') return purse.closed;
-    return spentWithin(purse.spent, at, period === 'hour' ? HOUR : DAY);
+  #money(purse: Purse, period: Period, at: Millis): Money {
+    // what is spent while closed weighs in full
+    if (period === 'closed') return { sum: purse.closed, weighed: purse.closed };
+    const money = spentWithin(purse.spent, at, period === 'hour' ? HOUR : DAY);
+    return this.#set(purse, period) === undefined ? money : { sum: money.sum, weighed: money.sum };
   }
 
   /** The budget that a person set, for this one by name or for all. */
@@ -204,9 +161,10 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     return this.#set(purse, period) ?? SHIPPED[`${purse.scope}_${period}`] * this.#site.unitsPerEuro;
   }
 
-  #budget(purse: Purse, period: Period, at: Millis): number {
+  /** The budget in money as it was spent: where half of it weighs a third, half as much again may be. */
+  #budget(purse: Purse, period: Period, { sum, weighed }: Money, at: Millis): number {
     const { scope, name, since } = purse;
-    const least = this.#least(purse, period);
+    const least = this.#least(purse, period) * (weighed > 0 ? sum / weighed : 1);
     const { habits } = this.#shared;
     if (this.#set(purse, period) !== undefined || this.#p.usual === 0) return least;
     if (!habits.known() || (scope === 'account' && !habits.knows(name))) return least;
@@ -230,21 +188,18 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
       const purse = this.#purses.peek(id);
       if (purse === undefined) continue;
       const period = PERIODS.find((p) => {
-        const sum = this.#sum(purse, p, at);
+        const money = this.#money(purse, p, at);
         return (
-          sum >= this.#least(purse, p) &&
-          sum >= this.#budget(purse, p, at) &&
+          money.weighed >= this.#least(purse, p) &&
+          money.sum >= this.#budget(purse, p, money, at) &&
           (p !== 'closed' || cost.closed === purse.since)
         );
       });
       if (period === undefined || (purse.scope !== 'account' && !this.#drives(purse, cost))) continue;
       if (!this.#gate.admits(at, 'critical')) return [];
-      const state = {
-        period,
-        sum: this.#sum(purse, period, at),
-        budget: this.#budget(purse, period, at),
-        level: 2 as const,
-      };
+      const money = this.#money(purse, period, at);
+      const budget = this.#budget(purse, period, money, at);
+      const state = { period, sum: money.sum, budget, level: 2 as const };
       return [this.#evidence(`${id}|${period}|more|${key}`, purse, state, cost.who, [[key, cost]], at)];
     }
     return [];
@@ -373,6 +328,21 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
   }
 }
 
+/** What was spent, and what of it counts against a shipped budget. */
+interface Money {
+  readonly sum: number;
+  readonly weighed: number;
+}
+
+/** Money spent on a call from `from` to `to`. */
+interface Charged {
+  readonly key: string;
+  readonly sum: number;
+  readonly from: Millis;
+  readonly to: Millis;
+  readonly weight: number;
+}
+
 interface Reached {
   readonly period: Period;
   readonly sum: number;
@@ -396,7 +366,7 @@ const cents = (x: number): number => Math.round(x * 100) / 100;
  * a budget is used up, so that what runs is cut: the loss has a bound that does not depend on anything being recognised.
  *
  * Innocent twins: a long call to a partner abroad, a conference, a sales team on the phone all day stay within budgets of a
- * working day; calls at home are not counted; an office that always spends more gets more once its habits are known, and a
+ * working day, against which money for business as usual, by day, counts a third; calls at home are not counted; an office that always spends more gets more once its habits are known, and a
  * budget of its own by the settings. What comes near a budget is told as medium before.
  */
 export default defineDetector({

@@ -20,6 +20,7 @@ import {
   told,
   updated,
 } from '../support/events.ts';
+import { madeHabits } from '../support/habits.ts';
 import { testSite } from '../support/site.ts';
 
 /** The tariff of the test site: Latvia 0.30, satellite 4.00, Cuba 1.50, Britain 0.02 a minute. */
@@ -308,16 +309,31 @@ describe('spend', () => {
     assert.deepEqual(told(one.take(...short(NIGHT + 4 * DAY, 'b'))), ['medium 1004']);
     assert.deepEqual(told(one.take(...short(NIGHT + 4 * DAY + HOUR, 'c'))), ['critical 1004']);
   });
+
+  it('counts business as usual, by day, a third against a shipped budget, and in full against one of a person', () => {
+    const made = { elsewhere: { '1004': ['AT'] } };
+    const site = createSite(siteDefaults({ site: { timezone: 'Europe/Berlin', country: 'DE' } }), '43,1.50');
+    if (!site.ok) throw new Error('no site');
+    const reached = (at: Millis, parameters = {}): number => {
+      const one = judge(spend, parameters, site.value, { habits: madeHabits(made) });
+      const found = one.take(...talk(at, 60, { dialled: '004314000001' }));
+      return found.filter((e) => e.severity === 'critical')[0]?.facts['spent'] as number;
+    };
+    // 1.50 a minute: 20 EUR an hour are 60 of them; at night it is the ten of a closed period
+    assert.equal(Math.round(reached(DAYTIME)), 60);
+    assert.equal(Math.round(reached(DAYTIME, { account_hour: 20 })), 21);
+    assert.equal(Math.round(reached(NIGHT)), 11);
+  });
 });
 
 describe('money over time', () => {
   it('lies where it was spent', () => {
     const spent: Spent = [];
     put(spent, 12, DAYTIME, DAYTIME + 2 * HOUR);
-    assert.ok(Math.abs(spentWithin(spent, DAYTIME + 2 * HOUR, HOUR) - 6) < 0.6);
-    assert.ok(Math.abs(spentWithin(spent, DAYTIME + 2 * HOUR, DAY) - 12) < 1e-9);
+    assert.ok(Math.abs(spentWithin(spent, DAYTIME + 2 * HOUR, HOUR).sum - 6) < 0.6);
+    assert.ok(Math.abs(spentWithin(spent, DAYTIME + 2 * HOUR, DAY).sum - 12) < 1e-9);
     put(spent, -12, DAYTIME, DAYTIME + 2 * HOUR);
-    assert.ok(Math.abs(spentWithin(spent, DAYTIME + 2 * HOUR, DAY)) < 1e-9);
+    assert.ok(Math.abs(spentWithin(spent, DAYTIME + 2 * HOUR, DAY).sum) < 1e-9);
   });
   it('keeps a day, whatever comes', () => {
     const spent: Spent = [];
