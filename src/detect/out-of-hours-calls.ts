@@ -58,6 +58,8 @@ interface Story {
   /** the other unusual ones */
   odd: number;
   lastStart: Millis;
+  /** key of the latest call */
+  latest: string;
   connected: number;
   talk: Millis;
   price: number;
@@ -173,7 +175,7 @@ class OutOfHours implements Detector<
     }
     story.starts.push(call.started);
     if (story.starts.length > STARTS) story.starts.shift();
-    if (!this.#isFamiliar(subject, number)) {
+    if (!this.#isRedial(story, call) && !this.#isFamiliar(subject, number)) {
       const plausible = isPlausible(this.#habits, this.#zone, subject, number, call.started);
       if (plausible) story.plausible++;
       else story.odd++;
@@ -185,9 +187,16 @@ class OutOfHours implements Detector<
     addDistinct(story.places, placeOf(number), 16);
     addDistinct(story.countries, number.country ?? '', 16);
     addDistinct(story.callKeys, key, 50);
+    story.latest = key;
     if (story.risky === 'no' && this.#isGrave(number)) story.risky = 'tried';
     this.#prune(story, at);
     this.#calls.set(key, call);
+  }
+
+  /** The same number again, which nobody had answered: a fax machine that finds the line busy, and no second call. */
+  #isRedial(story: Story, { dialled }: Call): boolean {
+    const before = this.#calls.peek(story.latest);
+    return before?.dialled === dialled && before.ended && before.answered === null;
   }
 
   #isGrave({ kind, risk }: DialledNumber): boolean {
@@ -406,6 +415,7 @@ const emptyStory = (subject: Subject, hours: Hours, started: Millis): Story => (
   plausible: 0,
   odd: 0,
   lastStart: started,
+  latest: '',
   connected: 0,
   talk: 0,
   price: 0,

@@ -24,7 +24,7 @@ const parameters = z.strictObject({
   grave: amount(
     10,
     'times',
-    'so many times what is expected of such calls of one account within a day is high',
+    'so many times what is expected of such calls of one account within a day is unusual',
     2,
     1_000,
   ),
@@ -34,6 +34,8 @@ const parameters = z.strictObject({
 
 /** Less likely than this is no chance: once in a hundred years of hours. */
 const CHANCE = 1e-6;
+/** Of calls that cost money: they are few, and come in bursts, so their tails are long and this errs to the careful side. */
+const CHANCE_DEAR = 3e-4;
 /** Tallies of accounts, two for each. */
 const TALLIES = 40_000;
 /** Registrations refresh within the hour: without one for so long the feed is dead. */
@@ -135,8 +137,10 @@ class Traffic implements Detector<Kind> {
     if (tally.count < tally.next || !this.#habits.known()) return;
     const { count } = tally;
     const expected = this.#habits.expected(whose, measure, from, from + span);
+    const dear = measure === 'chargeable';
     const unusual =
-      count >= this.#p.times * expected && this.#habits.surprise(whose, measure, count, from, from + span) < CHANCE;
+      count >= (dear ? this.#p.grave : this.#p.times) * expected &&
+      this.#habits.surprise(whose, measure, count, from, from + span) < (dear ? CHANCE_DEAR : CHANCE);
     // told when it is found and each time it has doubled; looked for less and less often
     tally.next = Math.ceil(count * (unusual ? 2 : 1.1));
     if (unusual) this.#flood(asked, count, expected, from, at);
@@ -146,7 +150,7 @@ class Traffic implements Detector<Kind> {
     const account = whose === 'site' ? null : whose.account;
     // an account that calls so at night, when nobody does, is being used by a machine
     const closed = account !== null && !this.#site.hours(at, account).open;
-    const dear = measure === 'chargeable' && count >= this.#p.grave * expected;
+    const dear = measure === 'chargeable';
     const severity: Severity = account !== null && (closed || dear) && this.#habits.knows(account) ? 'high' : 'medium';
     if (account !== null && !this.#gate.admits(at, severity)) return;
     const subject = account === null ? SITE : accountSubject(account);
@@ -170,7 +174,7 @@ class Traffic implements Detector<Kind> {
         direction: measure === 'inbound' ? 'in' : 'out',
         since: iso(from),
         closed,
-        rule: `${this.#p.times} times what is usual, and less likely than ${CHANCE}`,
+        rule: `${dear ? this.#p.grave : this.#p.times} times what is usual, and less likely than ${dear ? CHANCE_DEAR : CHANCE}`,
       },
       ...NO_CALLS,
     });

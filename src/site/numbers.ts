@@ -183,16 +183,18 @@ export class Numbers {
   /** From the outside line on: abroad, a local number, or a national one. null: neither. */
   #external(digits: string): Reading | null {
     let abroad: Reading | null = null;
+    // behind a prefix that is merely listed may stand a complete number at home: 011 is abroad in America, and Delhi in India
+    let ofHome: Reading | null | undefined;
+    const home = (): boolean => this.#plan.idd?.test(digits) !== true && exact((ofHome ??= this.#national(digits)));
     for (const prefix of this.#abroadPrefixes(digits)) {
       const reading = this.#abroad(digits.slice(prefix));
-      if (exact(reading)) return reading;
+      if (exact(reading) && !home()) return reading;
       abroad ??= reading;
     }
     if (isDearShortCode(this.#site.country, digits)) return null;
-    const national = this.#national(digits);
-    // an unallocated number abroad is still a call abroad, unless it is a complete number at home behind a merely listed prefix
-    const home = exact(national) && this.#plan.idd?.test(digits) !== true;
-    if (abroad !== null && abroad.kind !== 'invalid' && !home) return abroad;
+    const national = ofHome ?? this.#national(digits);
+    // an unallocated number abroad is still a call abroad, unless it is such a number at home
+    if (abroad !== null && abroad.kind !== 'invalid' && !home()) return abroad;
     return national ?? abroad;
   }
 

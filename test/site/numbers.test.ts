@@ -40,6 +40,13 @@ function table(title: string, site: Dialling, rows: readonly Row[]): void {
 }
 
 describe('dialled numbers', () => {
+  table('India and Britain, where area codes begin like the American prefix for calls abroad', dialling('IN'), [
+    ['01129012345', 'fixed', '911129012345', 'IN', '', 'Delhi, and not St. Helena'],
+    ['01124767890', 'fixed', '911124767890', 'IN', '', 'Delhi, and not Ascension Island'],
+    ['01137120000001', 'mobile', '37120000001', 'LV', 'ic', 'too long for Delhi'],
+    ['0029012345', 'unknown', '29012345', 'SH', 'ic', "behind the country's own prefix it is what it is"],
+  ]);
+
   table('Germany, no prefix for an outside line', dialling('DE'), [
     ['110', 'emergency', null, null, 'e'],
     ['112', 'emergency', null, null, 'e', 'though it looks like an extension'],
