@@ -317,7 +317,7 @@ describe('spend', () => {
     const reached = (at: Millis, parameters = {}): number => {
       const one = judge(spend, parameters, site.value, { habits: madeHabits(made) });
       const found = one.take(...talk(at, 60, { dialled: '004314000001' }));
-      return found.filter((e) => e.severity === 'critical')[0]?.facts['spent'] as number;
+      return found.find((e) => e.severity === 'critical')?.facts['spent'] as number;
     };
     // 1.50 a minute: 20 EUR an hour are 60 of them; at night it is the ten of a closed period
     assert.equal(Math.round(reached(DAYTIME)), 60);
