@@ -20,6 +20,7 @@ import { parseArgs } from 'node:util';
 import { severityRank } from '../../src/model.ts';
 import type { Feed } from './feeds.ts';
 import { SITES } from './people.ts';
+import { recordedTable } from './recorded.ts';
 import { summarise, tablesOf } from './report.ts';
 import { FULL, QUICK, Trial, type SiteResult } from './trial.ts';
 
@@ -115,6 +116,7 @@ async function main(): Promise<void> {
   const tables = [
     `\`${command}\` on ${new Date().toISOString().slice(0, 10)}, node ${process.version}, ${minutes.toFixed(1)} min on ${values.jobs} processes.`,
     ...summaries.map(tablesOf),
+    await recordedTable(),
   ].join('\n\n');
   console.log(tables);
   if (!values.write) return;
