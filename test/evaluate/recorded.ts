@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { severityRank, type Alert } from '../../src/model.ts';
+import { severityRank } from '../../src/model.ts';
 import { jsonLines, ringfence } from '../support/cli.ts';
 import { DATA_FOLDER } from '../support/data.ts';
 
@@ -19,7 +19,7 @@ async function row(name: string, feed: string, settings: string, file: string): 
   const options = ['--config', settings, '--format', 'json', '--quiet', '--fail-on', 'never'];
   const ran = await ringfence(['replay', ...options, file], { cwd: tmpdir() });
   if (ran.status !== 0) throw new Error(`${file}: ${ran.stderr}`);
-  const stories = new Map(jsonLines<Alert>(ran.stdout).map((alert) => [alert.incident, alert]));
+  const stories = new Map(jsonLines(ran.stdout).map((alert) => [alert.incident, alert]));
   const grave = [...stories.values()].filter(({ severity }) => severityRank(severity) >= severityRank('high'));
   const by = [...new Set(grave.map(({ detector }) => detector))].join(', ');
   const actions = [...new Set(grave.flatMap(({ decisions }) => decisions.map(({ action }) => action)))];
