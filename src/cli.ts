@@ -4,7 +4,7 @@ import { createOutput, EXIT, failureText, type GlobalOptions, type Output } from
 import { keepHeapSmall } from './commands/small-heap.ts';
 import { TOOLBOX_PARTS } from './commands/toolbox-parts.ts';
 import { version } from './commands/version.ts';
-import { SEVERITIES } from './model.ts';
+import { REVOCATION_REASONS, SEVERITIES } from './model.ts';
 import { parseDuration } from './time.ts';
 
 /** A command's work: its own arguments and options, the global ones, where to write; gives the exit status. */
@@ -267,6 +267,74 @@ function buildProgram(): Command {
     .option('--wordlist <file>', 'a word a line, tried as they stand')
     .option('--pin-digits <n>', 'every number of up to so many digits is tried (default: [audit] pin_digits)', digits)
     .action(action(() => import('./commands/audit-passwords.ts')));
+
+  const keys = program
+    .command('keys')
+    .description("the site's own CA and the keys of accounts and of the gateway (docs/keys.md)");
+  const handOut = (command: Command): Command =>
+    command
+      .option('--csr <file>', 'certify the key of this request (PEM or DER; - is stdin) in place of a new one')
+      .option('--out <file>', 'where it goes (default: ACCOUNT.p12 here; with --csr stdout)')
+      .addOption(
+        new Option('--form <form>', 'PKCS#12, or PEM with the key encrypted').choices(['p12', 'pem']).default('p12'),
+      );
+  const passphraseFile = (command: Command): Command =>
+    command.option('--passphrase-file <file>', 'where the passphrase stands (default: asked for)');
+  keys
+    .command('init')
+    .description("make the master key, the CA and the gateway's keys; what is there already stays")
+    .action(action(() => import('./commands/keys-init.ts')));
+  handOut(
+    keys.command('issue <account>').description('its first key and certificate, under a password that is shown once'),
+  ).action(action(() => import('./commands/keys-issue.ts')));
+  keys
+    .command('enrol <account>')
+    .description('a token by which its agent gets a certificate for a key of its own: once, within the hour')
+    .option('--cancel', 'take back a token that was not used', false)
+    .action(action(() => import('./commands/keys-enrol.ts')));
+  handOut(keys.command('rotate [account]').description('a new key; the old one stays good for [crypto] overlap'))
+    .option('--ca', "the CA's", false)
+    .option('--gateway', "the gateway's", false)
+    .option('--gateway-tls', "the gateway's for TLS", false)
+    .action(action(() => import('./commands/keys-rotate.ts')));
+  keys
+    .command('revoke <account-or-kid>')
+    .description('good no more, from now on: all keys of an account, or the one of this kid')
+    .addOption(new Option('--reason <reason>', 'why').choices(Object.keys(REVOCATION_REASONS)).default('unspecified'))
+    .action(action(() => import('./commands/keys-revoke.ts')));
+  keys
+    .command('list')
+    .description('whose keys are good, and until when')
+    .option('--all', 'also what was revoked or has expired', false)
+    .action(action(() => import('./commands/keys-list.ts')));
+  keys
+    .command('show <account-or-kid>')
+    .description('each certificate of an account, of a kid, of gateway or gateway-tls')
+    .action(action(() => import('./commands/keys-show.ts')));
+  keys
+    .command('export <what>')
+    .description('good certificates of an account, a kid, ca, gateway or gateway-tls; or crl, a fresh revocation list')
+    .addOption(
+      new Option('--form <form>', 'pem or der: certificates; spki: public keys, PEM; p12: with the private key')
+        .choices(['pem', 'der', 'spki', 'p12'])
+        .default('pem'),
+    )
+    .option('--out <file>', 'where it goes (default: stdout)')
+    .action(action(() => import('./commands/keys-export.ts')));
+  passphraseFile(
+    keys
+      .command('import <file>')
+      .description("a public CA's certificate with its key (PKCS#12) as the gateway's for TLS"),
+  ).action(action(() => import('./commands/keys-import.ts')));
+  passphraseFile(
+    keys
+      .command('backup <file>')
+      .description('master key, CA and all that was issued, under a passphrase: the first thing to do'),
+  ).action(action(() => import('./commands/keys-backup.ts')));
+  passphraseFile(keys.command('restore <file>').description('put back what keys backup has saved'))
+    .option('--check', 'only try whether it can be opened and is whole', false)
+    .option('--force', 'in place of keys that are here; they are kept beside it', false)
+    .action(action(() => import('./commands/keys-restore.ts')));
 
   program
     .command('tune [files...]')

@@ -4,6 +4,7 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { cdrOptions, hepOptions } from './collect/options.ts';
 import { consoleOptions, healthOptions, heartbeatOptions, metricsOptions } from './console/options.ts';
+import { cryptoOptions } from './crypto/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
@@ -35,6 +36,7 @@ export const settingsSchema = z.strictObject({
   kamailio: kamailioOptions.optional().describe('the proxy in front, if any'),
   nftables: nftOptions.optional().describe("blocked addresses in this machine's packet filter too, if wanted"),
   store: storeOptions.prefault({}),
+  crypto: cryptoOptions.prefault({}).describe('certificates and keys (docs/keys.md)'),
   console: consoleOptions.prefault({}).describe('metrics and health, for this machine'),
   metrics: metricsOptions.prefault({}).describe('metrics and health, for a Prometheus on another machine'),
   health: healthOptions.prefault({}).describe('when ringfence tells that something is wrong with itself'),
@@ -55,7 +57,7 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['gateway', 'crypto', 'store.anonymise'] as const;
+export const LATER = ['gateway', 'store.anonymise'] as const;
 
 /** Settings as they stand, and where they came from. */
 export interface Config {

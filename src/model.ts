@@ -579,3 +579,13 @@ export interface Alert {
     readonly until: string | null;
   }[];
 }
+
+/** Why a certificate is good no more (RFC 5280, 5.3.1), with the number that a revocation list has for it. */
+export const REVOCATION_REASONS = {
+  unspecified: 0,
+  keyCompromise: 1,
+  affiliationChanged: 3,
+  superseded: 4,
+  cessationOfOperation: 5,
+} as const;
+export type RevocationReason = keyof typeof REVOCATION_REASONS;

@@ -1,23 +1,13 @@
-import type { Millis } from '../model.ts';
+import { REVOCATION_REASONS, type Millis, type RevocationReason } from '../model.ts';
 import { derContext, derInteger, derSequence, derSmall, derTime, derValue } from './der.ts';
 import { authorityKeyExtension, derExtension, signed, type Authority } from './issue.ts';
 import { derSignatureAlgorithm } from './x509/algorithms.ts';
-
-/** Why a certificate is good no more, with its number (RFC 5280, 5.3.1). */
-export const REASONS = {
-  unspecified: 0,
-  keyCompromise: 1,
-  affiliationChanged: 3,
-  superseded: 4,
-  cessationOfOperation: 5,
-} as const;
-export type Reason = keyof typeof REASONS;
 
 export interface Revoked {
   /** 32 hexadecimal digits */
   readonly serial: string;
   readonly at: Millis;
-  readonly reason: Reason;
+  readonly reason: RevocationReason;
 }
 
 export interface CrlOptions {
@@ -44,7 +34,7 @@ const entry = ({ serial, at, reason }: Revoked): Buffer =>
     // an unspecified reason is told by leaving it out
     ...(reason === 'unspecified'
       ? []
-      : [derSequence(derExtension('2.5.29.21', derValue(ENUMERATED, Buffer.of(REASONS[reason]))))]),
+      : [derSequence(derExtension('2.5.29.21', derValue(ENUMERATED, Buffer.of(REVOCATION_REASONS[reason]))))]),
   );
 
 /** A certificate revocation list, version 2, DER (RFC 5280, 5.1), of the certificates that `authority` has issued. */

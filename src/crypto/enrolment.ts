@@ -4,7 +4,7 @@ import { parsed, refused, type Parsed } from '../parsed.ts';
 import { HOUR } from '../time.ts';
 import { readCsr, type Csr } from './csr.ts';
 import { bytesOf, readExact, writeExact, type Shape } from './exact-json.ts';
-import { accountProblem, isHost } from './identity.ts';
+import { accountProblem, endpointOf } from './identity.ts';
 
 /** How long a token can be used. */
 export const TOKEN_LIFETIME: Millis = HOUR;
@@ -36,14 +36,6 @@ const REQUEST = { tid: 16, csr: 'bytes', mac: 32 } as const satisfies Shape;
 const ANSWER = { chain: 'list', mac: 32 } as const satisfies Shape;
 
 export const newTokenSecret = (): Uint8Array => new Uint8Array(randomBytes(16));
-
-/** `host:port`, `[2001:db8::1]:port`; null when it is not one. */
-export function endpointOf(text: string): { readonly host: string; readonly port: number } | null {
-  const found = /^(?:\[([0-9a-f:.]{2,45})\]|([^[\]:]{1,253})):([1-9]\d{0,4})$/i.exec(text);
-  const host = found?.[1] ?? found?.[2] ?? '';
-  const port = Number(found?.[3]);
-  return isHost(host) && port <= 65_535 ? { host, port } : null;
-}
 
 export const encodeToken = (token: EnrolmentToken): string =>
   `${PREFIX}${Buffer.from(writeExact(TOKEN, token)).toString('base64url')}`;

@@ -33,3 +33,11 @@ export function sipUri(domain: string, account = ''): string {
   );
   return `sip:${user}@${hostPart(domain)}`;
 }
+
+/** `host:port`, `[2001:db8::1]:port`; null when it is not one. */
+export function endpointOf(text: string): { readonly host: string; readonly port: number } | null {
+  const found = /^(?:\[([0-9a-f:.]{2,45})\]|([^[\]:]{1,253})):([1-9]\d{0,4})$/i.exec(text);
+  const host = found?.[1] ?? found?.[2] ?? '';
+  const port = Number(found?.[3]);
+  return isHost(host) && port <= 65_535 ? { host, port } : null;
+}

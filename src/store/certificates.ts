@@ -1,19 +1,9 @@
-import type { Millis } from '../model.ts';
+import type { Millis, RevocationReason } from '../model.ts';
 import type { Connection } from './connection.ts';
 import { whole } from './rows.ts';
 
 /** What a certificate of ours is for. */
 export type CertificateUse = 'account' | 'gateway' | 'gateway-tls';
-
-/** Why a certificate is good no more (RFC 5280, 5.3.1). */
-export const REVOCATION_REASONS = [
-  'unspecified',
-  'keyCompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-] as const;
-export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
 /**
  * A certificate that our CA has issued, and with it a public key: the rows of this table are what ringfence knows of whose

@@ -38,12 +38,10 @@ export type { StoredAlarm } from './alarms.ts';
 export type { Acknowledgement } from './acknowledgements.ts';
 export {
   certificateState,
-  REVOCATION_REASONS,
   type CertificatesTable,
   type CertificateState,
   type CertificateUse,
   type IssuedCertificate,
-  type RevocationReason,
 } from './certificates.ts';
 export type { DeliveriesTable, Delivery, DeliveryState, NewDelivery } from './deliveries.ts';
 export type { SealedAnswer } from './digest-answers.ts';

@@ -4,7 +4,6 @@ import { createCsr } from '../../src/crypto/csr.ts';
 import {
   decodeToken,
   encodeToken,
-  endpointOf,
   enrolmentAnswer,
   enrolmentRequest,
   judgeEnrolment,
@@ -14,6 +13,7 @@ import {
   type EnrolmentVerdict,
   type KnownToken,
 } from '../../src/crypto/enrolment.ts';
+import { endpointOf } from '../../src/crypto/identity.ts';
 import { readExact, writeExact } from '../../src/crypto/exact-json.ts';
 import { HOUR } from '../../src/time.ts';
 import { NOW, reasonOf, testAuthority, testCertificate, testKey, value } from '../support/keys.ts';

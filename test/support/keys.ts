@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { createAuthority, issueCertificate, type Authority, type Issued, type Wanted } from '../../src/crypto/issue.ts';
 import { privateKeyFromPem, type PrivateKeyHandle } from '../../src/crypto/private-key.ts';
+import { pemText } from '../../src/crypto/x509/pem.ts';
 import type { Parsed } from '../../src/parsed.ts';
 
 const keys = new Map<string, { pem: string; key: PrivateKeyHandle }>();
@@ -55,7 +56,4 @@ export const testCertificate = (authority: Authority, more: Partial<Wanted> = {}
     ...more,
   });
 
-export const pem = (label: string, der: Uint8Array): string =>
-  `-----BEGIN ${label}-----\n${Buffer.from(der)
-    .toString('base64')
-    .replaceAll(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`;
+export const pem = pemText;

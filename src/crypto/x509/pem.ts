@@ -11,3 +11,9 @@ export function pemBlocks(bytes: Uint8Array, label: string): Parsed<Buffer[]> {
     .map(([, , text = '']) => Buffer.from(text, 'base64'));
   return blocks.length === 0 ? refused(`no ${label} in PEM or DER`) : parsed(blocks);
 }
+
+/** One block of PEM (RFC 7468). Not for private keys in clear: text cannot be erased. */
+export const pemText = (label: string, der: Uint8Array): string =>
+  `-----BEGIN ${label}-----\n${Buffer.from(der)
+    .toString('base64')
+    .replaceAll(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`;

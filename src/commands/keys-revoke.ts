@@ -1,0 +1,36 @@
+import { RingfenceError } from '../errors.ts';
+import type { RevocationReason } from '../model.ts';
+import { certificateState } from '../store/index.ts';
+import { visible } from '../words/index.ts';
+import { certificateJson } from './keys/describe.ts';
+import { findCertificates } from './keys/find.ts';
+import { KeyRoom, nameOf } from './keys/key-room.ts';
+import { EXIT, type GlobalOptions, type Output } from './output.ts';
+import { readConfig } from './site.ts';
+
+/** `ringfence keys revoke ACCOUNT|KID`: good no more, from now on. */
+export default async function keysRevoke(
+  [name = '']: readonly string[],
+  options: { readonly reason: RevocationReason } & GlobalOptions,
+  output: Output,
+): Promise<number> {
+  return await KeyRoom.with(readConfig(options, output), (room) => {
+    const { now } = room;
+    const over = ['revoked', 'expired'];
+    const rows = findCertificates(room, name).filter((row) => !over.includes(certificateState(row, now)));
+    if (rows.length === 0)
+      throw new RingfenceError(
+        'refused',
+        `nothing of "${visible(name, 80)}" is good any more: it was revoked, or has expired`,
+      );
+    for (const row of room.revoke(rows, options.reason))
+      if (output.json) output.object(certificateJson(row, now));
+      else output.result(`Revoked: ${visible(nameOf(row), 80)} ${row.kid} (${options.reason})`);
+    const tokens = room.store.enrolments.cancel(name);
+    if (tokens > 0) output.note('ringfence: its enrolment token is taken back as well');
+    output.note(
+      'ringfence: whoever checks by lists needs the new one: ringfence keys export crl. In the PBX the copy of the key is marked at the next push',
+    );
+    return EXIT.done;
+  });
+}
