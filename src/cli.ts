@@ -171,32 +171,6 @@ function buildProgram(): Command {
     .option('--why <text>', 'the reason, kept with it')
     .action(action(() => import('./commands/rotate.ts')));
 
-  const keys = program.command('keys').description('keys and certificates, and their copies at the PBX');
-  keys
-    .command('push [accounts...]')
-    .description("the PBX holds the store's public keys, certificates and revocations, read back byte for byte")
-    .option('--why <text>', 'the reason, kept with it')
-    .action(action(() => import('./commands/keys-push.ts')));
-  keys
-    .command('media <account> [encryption]')
-    .description(
-      'how media of an endpoint is encrypted, from its next call on: sdes, dtls or no; where [respond] media_encryption lets it',
-    )
-    .option('--undo', 'as pjsip.conf says again', false)
-    .option('--why <text>', 'the reason, kept with it')
-    .action(action(() => import('./commands/keys-media.ts')));
-  keys
-    .command('tls-reload')
-    .description("after the files of PJSIP's TLS certificate were replaced: Asterisk reads them, a handshake proves it")
-    .option('--why <text>', 'the reason, kept with it')
-    .action(action(() => import('./commands/keys-tls-reload.ts')));
-  keys
-    .command('list')
-    .description('with --pushed: what the store knows beside what the PBX holds; 1 where they differ')
-    .requiredOption('--pushed', 'compare with the PBX: public keys, revocations, changed passwords, refused addresses')
-    .option('--mend', 'first make the PBX hold what the store says', false)
-    .action(action(() => import('./commands/keys-pushed.ts')));
-
   const respond = program.command('respond').description('what is done about what');
   respond
     .command('test [incident]')
@@ -270,7 +244,7 @@ function buildProgram(): Command {
 
   const keys = program
     .command('keys')
-    .description("the site's own CA and the keys of accounts and of the gateway (docs/keys.md)");
+    .description("the site's own CA, the keys of accounts and of the gateway, and their copies at the PBX (docs/keys.md)");
   const handOut = (command: Command): Command =>
     command
       .option('--csr <file>', 'certify the key of this request (PEM or DER; - is stdin) in place of a new one')
@@ -304,9 +278,29 @@ function buildProgram(): Command {
     .action(action(() => import('./commands/keys-revoke.ts')));
   keys
     .command('list')
-    .description('whose keys are good, and until when')
+    .description('whose keys are good, and until when; --pushed: what the store knows beside what the PBX holds')
     .option('--all', 'also what was revoked or has expired', false)
+    .option('--pushed', 'compare with the PBX: public keys, revocations, changed passwords, refused addresses', false)
+    .option('--mend', 'with --pushed: first make the PBX hold what the store says', false)
     .action(action(() => import('./commands/keys-list.ts')));
+  keys
+    .command('push [accounts...]')
+    .description("the PBX holds the store's public keys, certificates and revocations, read back byte for byte")
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/keys-push.ts')));
+  keys
+    .command('media <account> [encryption]')
+    .description(
+      'how media of an endpoint is encrypted, from its next call on: sdes, dtls or no; where [respond] media_encryption lets it',
+    )
+    .option('--undo', 'as pjsip.conf says again', false)
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/keys-media.ts')));
+  keys
+    .command('tls-reload')
+    .description("after the files of PJSIP's TLS certificate were replaced: Asterisk reads them, a handshake proves it")
+    .option('--why <text>', 'the reason, kept with it')
+    .action(action(() => import('./commands/keys-tls-reload.ts')));
   keys
     .command('show <account-or-kid>')
     .description('each certificate of an account, of a kid, of gateway or gateway-tls')

@@ -1,16 +1,27 @@
 import { certificateState } from '../store/index.ts';
 import { Zone } from '../time.ts';
+import { RingfenceError } from '../errors.ts';
+import keysPushed from './keys-pushed.ts';
 import { certificateJson, certificateLine, HEAD } from './keys/describe.ts';
 import { KeyRoom } from './keys/key-room.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig } from './site.ts';
 
-/** `ringfence keys list`: whose keys are good, until when. */
+interface ListOptions {
+  readonly all: boolean;
+  readonly pushed: boolean;
+  readonly mend: boolean;
+}
+
+/** `ringfence keys list`: whose keys are good, until when; --pushed: beside what the PBX holds. */
 export default async function keysList(
   _: readonly string[],
-  options: { readonly all: boolean } & GlobalOptions,
+  options: ListOptions & GlobalOptions,
   output: Output,
 ): Promise<number> {
+  if (options.pushed) return await keysPushed([], options, output);
+  if (options.mend)
+    throw new RingfenceError('usage', '--mend goes with --pushed: it makes the PBX hold what the store says');
   const config = readConfig(options, output);
   return await KeyRoom.with(config, ({ store, now }) => {
     const zone = new Zone(config.settings.site.timezone);

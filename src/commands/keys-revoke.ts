@@ -29,7 +29,7 @@ export default async function keysRevoke(
     const tokens = room.store.enrolments.cancel(name);
     if (tokens > 0) output.note('ringfence: its enrolment token is taken back as well');
     output.note(
-      'ringfence: whoever checks by lists needs the new one: ringfence keys export crl. In the PBX the copy of the key is marked at the next push',
+      'ringfence: whoever checks by lists needs the new one: ringfence keys export crl. The copy at the PBX: ringfence keys push',
     );
     return EXIT.done;
   });

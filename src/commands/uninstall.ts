@@ -13,6 +13,7 @@ import { amiOf, kamailioOf } from './acting.ts';
 import { directly, storePath } from './direct.ts';
 import { reason } from './hand-command.ts';
 import { keptFolder } from './kept-secrets.ts';
+import { keyStorePath } from './keys/private-files.ts';
 import { daemonOf } from './lock.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { findEtc, FOLDER, lookAtAsterisk, type AsteriskFound } from './setup/asterisk.ts';
@@ -51,7 +52,10 @@ export default async function uninstall(
   const etc = findEtc(options.asteriskEtc);
   if (options.asteriskEtc !== undefined && etc === null)
     throw new InputError('input-missing', `${options.asteriskEtc} is no folder with Asterisk's configuration`);
-  if (options.purge && !(await agreed(`Delete ${store} and ${config.file ?? 'no settings'} for good?`, options)))
+  if (
+    options.purge &&
+    !(await agreed(`Delete ${store}, ${config.file ?? 'no settings'} and the keys of the CA for good?`, options))
+  )
     throw new RingfenceError('usage', 'nothing was done: --purge wants a yes (or --yes)');
 
   const done: Done = { removed: [], byHand: [] };
@@ -258,14 +262,15 @@ function leaveKamailioFiles(given: string | undefined, done: Done): void {
   }
 }
 
-/** The store with all that SQLite and the daemon put beside it, the settings and the secrets that they name. */
+/** The store with all that SQLite and the daemon put beside it, the CA's keys, the settings and the secrets that they name. */
 function purge(config: Config, store: string, done: Done): void {
   const { hep, asterisk } = config.settings;
   const named = [asterisk.ami?.secret_file, hep?.password_file].flatMap((file) =>
     file === undefined ? [] : [resolve(config.directory, file)],
   );
+  const keys = [keyStorePath(config), resolve(config.directory, config.settings.crypto.master_key_file)];
   const files = ['', '-wal', '-shm', '.lock', '.sock', '.audit.key'].map((ending) => `${store}${ending}`);
-  for (const path of [...files, ...named, ...(config.file === null ? [] : [config.file])]) {
+  for (const path of [...files, ...keys, ...named, ...(config.file === null ? [] : [config.file])]) {
     if (!existsSync(path)) continue;
     rmSync(path);
     done.removed.push(path);

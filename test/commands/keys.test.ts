@@ -45,7 +45,7 @@ const DEFAULTS: Readonly<Record<string, object>> = {
   rotate: { form: 'p12', ca: false, gateway: false, gatewayTls: false },
   enrol: { cancel: false },
   revoke: { reason: 'unspecified' },
-  list: { all: false },
+  list: { all: false, pushed: false, mend: false },
   export: { form: 'pem' },
   restore: { check: false, force: false },
 };
