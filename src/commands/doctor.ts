@@ -5,6 +5,7 @@ import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { findEtc, lookAtAsterisk } from './setup/asterisk.ts';
 import { accountRows, amiRows, guardRows, recordRows, sorceryRow, type Live } from './setup/checks-asterisk.ts';
 import { kamailioRows } from './setup/checks-kamailio.ts';
+import { keyRows } from './setup/checks-keys.ts';
 import {
   clockRow,
   daemonRows,
@@ -79,6 +80,7 @@ async function look(config: Config, options: DoctorOptions, tell: (rows: readonl
   tell(await kamailioRows(config, lookAtKamailio(options.kamailio)));
   tell(recordRows(config, found));
   tell(storeRows(store));
+  tell(keyRows(config));
   const daemon = await daemonRows(store);
   tell(daemon.rows);
   tell(hepRows(config, daemon.status));

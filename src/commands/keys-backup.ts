@@ -4,7 +4,7 @@ import { RingfenceError } from '../errors.ts';
 import { iso } from '../time.ts';
 import { writeBackup } from './keys/backup-content.ts';
 import { writeNew } from './keys/hand-out.ts';
-import { KeyRoom } from './keys/key-room.ts';
+import { BACKED_UP, KeyRoom } from './keys/key-room.ts';
 import { askPassphrase } from './keys/passphrase.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig } from './site.ts';
@@ -29,7 +29,10 @@ export default async function keysBackup(
     writeNew(path, sealBackup(passphrase, content));
     masterKey.fill(0);
     content.fill(0);
-    room.store.transaction(() => room.note('key.backup', 'keys', { file: path }));
+    room.store.transaction(() => {
+      room.store.meta.set(BACKED_UP, JSON.stringify(room.keys.keys.map(({ kid }) => kid)));
+      room.note('key.backup', 'keys', { file: path });
+    });
     if (output.json)
       output.object({ file: path, at: iso(room.now), keys: room.keys.keys.length, certificates: certificates.length });
     else output.result(`Backup of ${room.keys.keys.length} keys and ${certificates.length} certificates: ${path}`);

@@ -5,12 +5,9 @@ import { DAY, iso } from '../time.ts';
 import { visible } from '../words/index.ts';
 import { untilText } from './hand-command.ts';
 import { checkAccount } from './keys/hand-out.ts';
-import { KeyRoom } from './keys/key-room.ts';
+import { ENROLMENT, KeyRoom } from './keys/key-room.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig } from './site.ts';
-
-/** Purpose of the key under which secrets of tokens are kept. */
-export const ENROLMENT = 'enrolment';
 
 /** `ringfence keys enrol ACCOUNT`: a token by which its agent gets a certificate for a key of its own, once, within the hour. */
 export default async function keysEnrol(

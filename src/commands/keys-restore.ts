@@ -7,7 +7,7 @@ import { InputError, messageOf, RingfenceError } from '../errors.ts';
 import type { IssuedCertificate } from '../store/index.ts';
 import { iso } from '../time.ts';
 import { readBackup, type BackupContent } from './keys/backup-content.ts';
-import { KeyRoom } from './keys/key-room.ts';
+import { BACKED_UP, KeyRoom } from './keys/key-room.ts';
 import { askPassphrase } from './keys/passphrase.ts';
 import { keyStorePath, masterKeyPath, readMasterKey, saveKeyStore } from './keys/private-files.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
@@ -51,6 +51,7 @@ export default async function keysRestore(
     saveKeyStore(config, content.keys, room.owner);
     room.store.transaction(() => {
       for (const row of content.certificates) merge(room, row);
+      room.store.meta.set(BACKED_UP, JSON.stringify(content.keys.keys.map(({ kid }) => kid)));
       room.note('key.restored', 'keys', { madeAt: at });
     });
   } finally {

@@ -16,7 +16,9 @@ import keysRestore from '../../src/commands/keys-restore.ts';
 import keysRevoke from '../../src/commands/keys-revoke.ts';
 import keysRotate from '../../src/commands/keys-rotate.ts';
 import keysShow from '../../src/commands/keys-show.ts';
+import { keyRows } from '../../src/commands/setup/checks-keys.ts';
 import { failureText, type Output } from '../../src/commands/output.ts';
+import { loadConfig } from '../../src/config.ts';
 import { decodeToken } from '../../src/crypto/enrolment.ts';
 import { readKeyStore, writeKeyStore } from '../../src/crypto/key-store.ts';
 import { privateKeyFromPem } from '../../src/crypto/private-key.ts';
@@ -435,6 +437,28 @@ describe('ringfence keys', function () {
     const { keys } = value(readKeyStore(readFileSync(own.file('var/keys.json'), 'utf8')));
     assert.equal(keys.filter(({ role }) => role === 'ca').length, 1);
     await own.json('issue', '1');
+  });
+
+  it('doctor: no backup, a backup, a key since then, a certificate that ends soon, a key that cannot be opened', async () => {
+    const own = new Place(folder.file('doctor'), 'validity = "10d"\n');
+    const rows = (): string[] =>
+      keyRows(loadConfig(own.file('r.toml'))).map(({ state, text, mend = '' }) => `${state}: ${text} | ${mend}`);
+    assert.deepEqual(rows(), []);
+    await own.json('init');
+    assert.match(rows()[0]!, /^problem: there is no backup of the keys: .* \| ringfence keys backup FILE$/);
+    assert.match(
+      rows()[1]!,
+      /^advice: 2 certificates end within 30 days, that of gateway.* in 9 d 23 h \| ringfence keys rotate --gateway/,
+    );
+    await own.json('backup', 'b', ...passphrase(own));
+    assert.deepEqual(
+      rows().map((row) => row.split(':')[0]),
+      ['advice', 'ok'],
+    );
+    await own.json('rotate', '--gateway');
+    assert.match(rows()[0]!, /^problem: 1 of 4 keys are in no backup/);
+    writeFileSync(own.file('master.key'), randomBytes(32));
+    assert.match(rows()[0]!, /^problem: the .* key .* cannot be opened .* \| ringfence keys restore FILE$/);
   });
 
   it('a domain must be set', async () => {

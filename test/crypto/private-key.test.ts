@@ -150,6 +150,74 @@ describe('private keys', function () {
       assert.equal(key.decryptOaep(bad), null);
   });
 
+  it('takes signatures and ciphertexts in its one form alone: other salts, hashes and mask functions are refused', () => {
+    const key = value(privateKeyFromPem(pem));
+    const half = publicHalf(key);
+    writeFileSync(folder.file('n.pem'), pem);
+    writeFileSync(folder.file('data'), text);
+    const signed = (salt: string, mask = 'sha256', hash = 'sha256'): Buffer =>
+      openssl(
+        ...['dgst', `-${hash}`, '-sign', folder.file('n.pem'), '-sigopt', 'rsa_padding_mode:pss'],
+        ...['-sigopt', `rsa_pss_saltlen:${salt}`, '-sigopt', `rsa_mgf1_md:${mask}`, folder.file('data')],
+      );
+    assert.ok(half.verifyPss(text, signed('32')), 'the control');
+    for (const wrong of [
+      signed('0'),
+      signed('20'),
+      signed('31'),
+      signed('33'),
+      signed('max'),
+      signed('32', 'sha1'),
+      signed('32', 'sha256', 'sha512'),
+    ])
+      assert.ok(!half.verifyPss(text, wrong));
+    const good = key.signPss(text);
+    for (const bad of [
+      new Uint8Array(0),
+      good.subarray(1),
+      Buffer.concat([good, Buffer.of(0)]),
+      new Uint8Array(256),
+      good.map((b, i) => (i === 9 ? b ^ 4 : b)),
+    ])
+      assert.ok(!half.verifyPss(text, bad) && !half.verifyPkcs1(text, bad));
+    writeFileSync(folder.file('n.der'), key.spki);
+    const boxed = (hash: string, mask: string): Buffer =>
+      openssl(
+        ...[
+          'pkeyutl',
+          '-encrypt',
+          '-pubin',
+          '-keyform',
+          'DER',
+          '-inkey',
+          folder.file('n.der'),
+          '-in',
+          folder.file('data'),
+        ],
+        ...['-pkeyopt', 'rsa_padding_mode:oaep', '-pkeyopt', `rsa_oaep_md:${hash}`, '-pkeyopt', `rsa_mgf1_md:${mask}`],
+      );
+    assert.deepEqual(Buffer.from(key.decryptOaep(boxed('sha256', 'sha256')) ?? []), Buffer.from(text), 'the control');
+    for (const [hash, mask] of [
+      ['sha1', 'sha1'],
+      ['sha256', 'sha1'],
+      ['sha1', 'sha256'],
+      ['sha512', 'sha512'],
+    ] as const)
+      assert.equal(key.decryptOaep(boxed(hash, mask)), null);
+    const v15 = openssl(
+      'pkeyutl',
+      '-encrypt',
+      '-pubin',
+      '-keyform',
+      'DER',
+      '-inkey',
+      folder.file('n.der'),
+      '-in',
+      folder.file('data'),
+    );
+    assert.equal(key.decryptOaep(v15), null);
+  });
+
   it('prints and serialises as its kid alone', () => {
     const key = value(privateKeyFromPem(pem));
     assert.equal(JSON.stringify({ key }), `{"key":{"kid":"${key.kid}"}}`);

@@ -35,6 +35,11 @@ export interface OwnKey {
   readonly stored: StoredKey;
 }
 
+/** Purpose of the key under which secrets of enrolment tokens are kept. */
+export const ENROLMENT = 'enrolment';
+/** Which keys the last backup holds: kids, a JSON list, in the store's meta table. */
+export const BACKED_UP = 'keys-backup';
+
 /** Most good keys that one account, or the gateway, has at a time. */
 const MOST_LIVE = 2;
 

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Config } from '../../config.ts';
+import { keyStorePath, masterKeyPath } from '../keys/private-files.ts';
 import { problem, type Row } from './checks.ts';
 
 /** The user that the service runs as (scripts/systemd/ringfence.service). */
@@ -48,10 +49,15 @@ export function serviceRows(config: Config, user: User | null = serviceUser()): 
   const files = [asterisk.ami?.secret_file, hep?.password_file, asterisk.cdr?.path].flatMap((file) =>
     file === undefined ? [] : [resolve(config.directory, file)],
   );
-  return [...(config.file === null ? [] : [config.file]), ...files].flatMap((file) => {
+  const keys = [masterKeyPath(config).path, keyStorePath(config)]; // those that are there are looked at
+  return [...(config.file === null ? [] : [config.file]), ...files, ...keys].flatMap((file) => {
     const stats = statSync(file, { throwIfNoEntry: false });
     if (stats === undefined || mayRead(stats, user)) return [];
     const records = file.endsWith('.csv');
+    if (keys.includes(file))
+      return [
+        problem('service user', `${SERVICE} may not read ${file}`, `chown ${SERVICE}: ${file}; chmod 600 ${file}`),
+      ];
     const mend = records
       ? `usermod -aG asterisk ${SERVICE}; chmod g+r ${file}`
       : `chgrp ${SERVICE} ${file}; chmod 640 ${file}`;
