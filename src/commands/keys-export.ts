@@ -6,7 +6,7 @@ import { certificateState } from '../store/index.ts';
 import { visible } from '../words/index.ts';
 import { findCertificates, isOwn, type Own } from './keys/find.ts';
 import { writeNew } from './keys/hand-out.ts';
-import { KeyRoom } from './keys/key-room.ts';
+import { GOOD, KeyRoom } from './keys/key-room.ts';
 import { revocationLists } from './keys/revocation-lists.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig } from './site.ts';
@@ -70,9 +70,7 @@ function authorities(room: KeyRoom): Public[] {
 }
 
 function issued(room: KeyRoom, name: string): Public[] {
-  const good = findCertificates(room, name).filter((row) =>
-    ['live', 'retiring'].includes(certificateState(row, room.now)),
-  );
+  const good = findCertificates(room, name).filter((row) => GOOD.includes(certificateState(row, room.now)));
   if (good.length === 0)
     throw new RingfenceError(
       'refused',

@@ -45,7 +45,7 @@ export default async function keysRestore(
     return EXIT.done;
   }
   const kept = makeRoom(config, content, options.force);
-  const room = KeyRoom.open(config);
+  const room = KeyRoom.open(config, true);
   try {
     if (!masterKeyPath(config).credential) room.writeMaster(content.masterKey);
     saveKeyStore(config, content.keys, room.owner);

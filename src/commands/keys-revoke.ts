@@ -28,6 +28,8 @@ export default async function keysRevoke(
       else output.result(`Revoked: ${visible(nameOf(row), 80)} ${row.kid} (${options.reason})`);
     const tokens = room.store.enrolments.cancel(name);
     if (tokens > 0) output.note('ringfence: its enrolment token is taken back as well');
+    for (const { use } of rows)
+      if (use !== 'account') output.note(`ringfence: the gateway needs a new one: ringfence keys rotate --${use}`);
     output.note(
       'ringfence: whoever checks by lists needs the new one: ringfence keys export crl. The copy at the PBX: ringfence keys push',
     );

@@ -397,7 +397,7 @@ describe('ringfence keys', function () {
 
   it('files that others may read or change are refused, and another master key opens nothing', async () => {
     const own = new Place(folder.file('files'));
-    await own.refused(['issue', '1'], /there is no CA in .*keys init/);
+    await own.refused(['issue', '1'], /there are no keys in .*keys init/);
     await own.json('init');
     const master = own.file('master.key');
     for (const mode of [0o640, 0o604, 0o620]) {
@@ -457,6 +457,15 @@ describe('ringfence keys', function () {
     );
     await own.json('rotate', '--gateway');
     assert.match(rows()[0]!, /^problem: 1 of 4 keys are in no backup/);
+    const over = (await own.json('list')).find(({ use, state }) => use === 'gateway' && state === 'retiring')?.['kid'];
+    await own.json('revoke', over ?? '');
+    await own.json('rotate', '--gateway');
+    const { keys } = value(readKeyStore(readFileSync(own.file('var/keys.json'), 'utf8')));
+    assert.deepEqual(
+      keys.map(({ role }) => role),
+      ['gateway', 'gateway', 'gateway-tls', 'ca'],
+    );
+    assert.ok(!keys.some(({ kid }) => kid === over), 'a key that is over is not kept');
     writeFileSync(own.file('master.key'), randomBytes(32));
     assert.match(rows()[0]!, /^problem: the .* key .* cannot be opened .* \| ringfence keys restore FILE$/);
   });

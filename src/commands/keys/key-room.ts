@@ -10,6 +10,7 @@ import {
   openKey,
   sealKey,
   withKey,
+  withoutKey,
   type KeyStore,
   type Role,
   type StoredKey,
@@ -20,10 +21,17 @@ import { publicKeyFromSpki } from '../../crypto/public-key.ts';
 import type { Certificate } from '../../crypto/x509/certificate.ts';
 import { InputError, RingfenceError } from '../../errors.ts';
 import type { Millis, RevocationReason } from '../../model.ts';
-import { certificateState, type CertificateUse, type IssuedCertificate, type Store } from '../../store/index.ts';
+import {
+  certificateState,
+  type CertificateState,
+  type CertificateUse,
+  type IssuedCertificate,
+  type Store,
+} from '../../store/index.ts';
 import { giveTo } from '../../store/file.ts';
 import { iso } from '../../time.ts';
 import { whoAsks } from '../hand-command.ts';
+import { storePath } from '../direct.ts';
 import { storeOf } from '../open-store.ts';
 import { keyStorePath, loadKeyStore, masterKeyPath, readMasterKey, saveKeyStore } from './private-files.ts';
 import { writeWhole, type Owner } from './whole-file.ts';
@@ -40,6 +48,8 @@ export const ENROLMENT = 'enrolment';
 /** Which keys the last backup holds: kids, a JSON list, in the store's meta table. */
 export const BACKED_UP = 'keys-backup';
 
+/** States in which a key is good. */
+export const GOOD: readonly CertificateState[] = ['live', 'retiring'];
 /** Most good keys that one account, or the gateway, has at a time. */
 const MOST_LIVE = 2;
 
@@ -58,8 +68,14 @@ export class KeyRoom {
     this.#keys = loadKeyStore(config);
   }
 
-  /** Opens them; the master key only when it is needed. @throws RingfenceError */
-  static open(config: Config): KeyRoom {
+  /**
+   * Opens them; the master key only when it is needed.
+   * @param first there may be nothing yet
+   * @throws RingfenceError
+   */
+  static open(config: Config, first = false): KeyRoom {
+    const made = first || existsSync(keyStorePath(config)) || existsSync(storePath(config));
+    if (!made) throw noKeys(config, 'are no keys');
     const store = storeOf(config, { create: true });
     try {
       return new KeyRoom(config, store, Date.now());
@@ -70,8 +86,8 @@ export class KeyRoom {
   }
 
   /** Opens them for the time of `work`. */
-  static async with<T>(config: Config, work: (room: KeyRoom) => Promise<T> | T): Promise<T> {
-    const room = KeyRoom.open(config);
+  static async with<T>(config: Config, work: (room: KeyRoom) => Promise<T> | T, first = false): Promise<T> {
+    const room = KeyRoom.open(config, first);
     try {
       return await work(room);
     } finally {
@@ -149,11 +165,7 @@ export class KeyRoom {
   /** Opens the youngest key of a role. @throws RingfenceError when there is none, or it cannot be opened */
   own(role: Role): OwnKey {
     const stored = keyOf(this.#keys, role);
-    if (stored === null)
-      throw new InputError(
-        'input-missing',
-        `there is no ${role === 'ca' ? 'CA' : `${role} key`} in ${keyStorePath(this.config)}: ringfence keys init makes it`,
-      );
+    if (stored === null) throw noKeys(this.config, role === 'ca' ? 'is no CA' : `is no ${role} key`);
     return this.open(stored);
   }
 
@@ -199,7 +211,7 @@ export class KeyRoom {
             'refused',
             `somebody made a CA at the same moment; ${keyStorePath(this.config)} has it`,
           );
-        return withKey(keys, stored);
+        return withKey(this.#pruned(keys), stored);
       },
       () => this.note('key.made', 'ca', { kid: key.kid }),
     );
@@ -213,10 +225,21 @@ export class KeyRoom {
     const made = this.#certify(authority, role, '', key.spki);
     const stored = sealKey(this.master, key, role, [made.issued.der, authority.certificate], this.now);
     this.change(
-      (keys) => withKey(keys, stored),
+      (keys) => withKey(this.#pruned(keys), stored),
       () => this.#enter(made.row),
     );
     return made.row;
+  }
+
+  /** Without keys whose certificates are all over: nobody needs them any more. */
+  #pruned(store: KeyStore): KeyStore {
+    const over = store.keys.filter((stored) => {
+      const rows = this.store.certificates.ofKid(stored.kid);
+      const own = certificateOf(stored);
+      const ended = own.ok && own.value.notAfter < this.now;
+      return ended || (rows.length > 0 && !rows.some((row) => GOOD.includes(certificateState(row, this.now))));
+    });
+    return over.reduce((kept, { kid }) => withoutKey(kept, kid), store);
   }
 
   /**
@@ -269,7 +292,7 @@ export class KeyRoom {
   good(use: CertificateUse, account = ''): IssuedCertificate[] {
     const { certificates } = this.store;
     const all = use === 'account' ? certificates.ofAccount(account) : certificates.all().filter((c) => c.use === use);
-    return all.filter((one) => ['live', 'retiring'].includes(certificateState(one, this.now)));
+    return all.filter((one) => GOOD.includes(certificateState(one, this.now)));
   }
 
   /** Puts a new certificate into the table; within a transaction. Those before it end with the overlap. */
@@ -308,6 +331,9 @@ export class KeyRoom {
     this.store.audit.append([{ actor: `hand:${whoAsks()}`, action, target, details }]);
   }
 }
+
+const noKeys = (config: Config, what: string): InputError =>
+  new InputError('input-missing', `there ${what} in ${keyStorePath(config)}: ringfence keys init makes them`);
 
 /** Whose certificate it is, as people say it. */
 export const nameOf = ({ use, account }: Pick<IssuedCertificate, 'use' | 'account'>): string =>
