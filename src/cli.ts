@@ -244,7 +244,9 @@ function buildProgram(): Command {
 
   const keys = program
     .command('keys')
-    .description("the site's own CA, the keys of accounts and of the gateway, and their copies at the PBX (docs/keys.md)");
+    .description(
+      "the site's own CA, the keys of accounts and of the gateway, and their copies at the PBX (docs/keys.md)",
+    );
   const handOut = (command: Command): Command =>
     command
       .option('--csr <file>', 'certify the key of this request (PEM or DER; - is stdin) in place of a new one')
