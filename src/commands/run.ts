@@ -142,7 +142,8 @@ class Daemon {
       counters,
       log,
     });
-    this.#audit = new RunAudit({ store, log });
+    const every = parseDuration(config.settings.audit.seal_every);
+    this.#audit = new RunAudit({ store, log, ...(every.ok ? { sealEvery: every.value } : {}) });
     this.#target = { site, pipeline: this.#pipeline(config, site), endpoints: [] };
     this.#answers = config.settings.audit.passwords
       ? new AnswerKeeper(store, (username) => this.#target.site.accounts.resolve(username))
