@@ -33,7 +33,7 @@ export class BoundedMap<V> {
   /** The value, kept from being forgotten by being asked for. */
   get(key: string): V | undefined {
     const young = this.#young.get(key);
-    if (young !== undefined) return young;
+    if (young !== undefined || this.#old.size === 0) return young;
     const old = this.#old.get(key);
     if (old === undefined) return undefined;
     this.#old.delete(key);
@@ -43,11 +43,11 @@ export class BoundedMap<V> {
 
   /** The value, without keeping it. */
   peek(key: string): V | undefined {
-    return this.#young.get(key) ?? this.#old.get(key);
+    return this.#young.get(key) ?? (this.#old.size === 0 ? undefined : this.#old.get(key));
   }
 
   has(key: string): boolean {
-    return this.#young.has(key) || this.#old.has(key);
+    return this.#young.has(key) || (this.#old.size > 0 && this.#old.has(key));
   }
 
   set(key: string, value: V): void {
@@ -68,7 +68,7 @@ export class BoundedMap<V> {
 
   delete(key: string): boolean {
     const young = this.#young.delete(key);
-    return this.#old.delete(key) || young;
+    return (this.#old.size > 0 && this.#old.delete(key)) || young;
   }
 
   clear(): void {
@@ -164,6 +164,9 @@ export class SlidingDistinct {
   readonly limit: number;
   /** value -> when last seen; a Map keeps insertion order, so the first entry is the longest unseen */
   readonly #seen = new Map<string, Millis>();
+  /** while times have come in order: no entry was seen before this, so that none need be looked at until it is too old */
+  #oldest: Millis = Infinity;
+  #latest: Millis = -Infinity;
 
   constructor(span: Millis, limit: number) {
     this.span = span;
@@ -174,6 +177,7 @@ export class SlidingDistinct {
   add(value: string, at: Millis): number {
     this.#seen.delete(value);
     this.#seen.set(value, at);
+    this.#note(at);
     this.#prune(at);
     return this.#seen.size;
   }
@@ -209,9 +213,18 @@ export class SlidingDistinct {
     this.#seen.clear();
   }
 
+  #note(at: Millis): void {
+    if (at >= this.#latest) this.#latest = at;
+    else this.#latest = Infinity; // from now on each time is looked at
+    if (this.#seen.size === 1) this.#oldest = at;
+  }
+
   #prune(at: Millis): void {
+    const from = at - this.span;
+    if (this.#latest !== Infinity && this.#oldest >= from && this.#seen.size <= this.limit) return;
     for (const [value, seen] of this.#seen) {
-      if (seen >= at - this.span && this.#seen.size <= this.limit) return;
+      this.#oldest = seen;
+      if (seen >= from && this.#seen.size <= this.limit) return;
       this.#seen.delete(value);
     }
   }
@@ -222,7 +235,10 @@ export class SlidingDistinct {
 
   static restore(span: Millis, limit: number, pairs: readonly (readonly [string, Millis])[]): SlidingDistinct {
     const distinct = new SlidingDistinct(span, limit);
-    for (const [value, at] of pairs.slice(-distinct.limit)) distinct.#seen.set(value, at);
+    for (const [value, at] of pairs.slice(-distinct.limit)) {
+      distinct.#seen.set(value, at);
+      distinct.#note(at);
+    }
     return distinct;
   }
 }

@@ -1,12 +1,17 @@
 import type { AuthFailed, AuthSucceeded, Feed, Millis } from '../model.ts';
 import { BoundedMap } from '../windows.ts';
-import { stamp, type Context } from './context.ts';
+import type { Context } from './context.ts';
 
 /** The other feed tells the same attempt within moments; a Call-ID that is tried again is kept. */
 const MAX_CALL_IDS = 8_192;
 
-type Failure = Omit<AuthFailed, 'kind' | 'at' | 'seenAt' | 'feed'>;
-type Success = Omit<AuthSucceeded, 'kind' | 'at' | 'seenAt' | 'feed'>;
+/** Who offered credentials, where, with what: the facts of his request, where it was seen. */
+type Offer = Pick<
+  AuthFailed,
+  'source' | 'sourcePort' | 'destination' | 'transport' | 'method' | 'callId' | 'userAgent'
+>;
+type Failure = Pick<AuthFailed, 'account' | 'username' | 'reason' | 'proof'>;
+type Success = Pick<AuthSucceeded, 'account' | 'username' | 'proof'>;
 
 interface Tally {
   sip: number;
@@ -53,13 +58,44 @@ export class Authentication {
     return this.#failures.size + this.#successes.size;
   }
 
-  failed(feed: Feed, seenAt: Millis, failure: Failure): void {
-    if (this.#failures.isNew(failure.callId, feed))
-      this.#context.emit({ kind: 'auth.failed', ...stamp(this.#context, feed, seenAt), ...failure });
+  failed(feed: Feed, seenAt: Millis, offer: Offer, failure: Failure): void {
+    if (!this.#failures.isNew(offer.callId, feed)) return;
+    this.#context.emit({
+      kind: 'auth.failed',
+      at: this.#context.clock.now,
+      seenAt,
+      feed,
+      account: failure.account,
+      username: failure.username,
+      source: offer.source,
+      sourcePort: offer.sourcePort,
+      destination: offer.destination,
+      transport: offer.transport,
+      method: offer.method,
+      callId: offer.callId,
+      reason: failure.reason,
+      userAgent: offer.userAgent,
+      proof: failure.proof,
+    });
   }
 
-  succeeded(feed: Feed, seenAt: Millis, success: Success): void {
-    if (this.#successes.isNew(success.callId, feed))
-      this.#context.emit({ kind: 'auth.succeeded', ...stamp(this.#context, feed, seenAt), ...success });
+  succeeded(feed: Feed, seenAt: Millis, offer: Offer, success: Success): void {
+    if (!this.#successes.isNew(offer.callId, feed)) return;
+    this.#context.emit({
+      kind: 'auth.succeeded',
+      at: this.#context.clock.now,
+      seenAt,
+      feed,
+      account: success.account,
+      username: success.username,
+      source: offer.source,
+      sourcePort: offer.sourcePort,
+      destination: offer.destination,
+      transport: offer.transport,
+      method: offer.method,
+      callId: offer.callId,
+      userAgent: offer.userAgent,
+      proof: success.proof,
+    });
   }
 }

@@ -23,7 +23,7 @@ export interface Context {
   historyKnown(at: Millis): boolean;
 }
 
-/** The three fields that every event begins with. */
+/** The three fields that every event begins with; what comes with each packet writes them out, for a spread costs a third of a microsecond. */
 export const stamp = <F extends Feed>(
   context: Context,
   feed: F,

@@ -3,7 +3,7 @@ import type { Millis } from '../model.ts';
 import type { SipMessage } from '../wire/sip.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import type { Calls } from './calls.ts';
-import { stamp, type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { sessionOf } from './session-facts.ts';
 import type { PacketPath } from './sip-facts.ts';
 
@@ -77,7 +77,7 @@ export class Dialogs {
       this.#join(dialog, message.contactHost);
     }
     if (message.status < 200) return; // a CANCEL comes from where the INVITE came
-    for (const route of message.values('record-route').slice(0, MAX_ROUTES)) this.#join(dialog, hostOfRoute(route));
+    for (const route of message.recordRoutes(MAX_ROUTES)) this.#join(dialog, hostOfRoute(route));
   }
 
   /** A host name is nobody's packet source; the PBX's own addresses need not be held. */
@@ -118,7 +118,9 @@ export class Dialogs {
     const { source, sourcePort, transport } = path;
     this.#context.emit({
       kind: 'dialog.request',
-      ...stamp(this.#context, 'sip', seenAt),
+      at: this.#context.clock.now,
+      seenAt,
+      feed: 'sip',
       method,
       callId,
       call: call?.call ?? null,

@@ -161,16 +161,8 @@ export class ManagerEvents {
       this.#authenticated.set(account, [...this.#recent(account), authenticated].slice(-RECENT));
       if (this.#maybeRefresh.length < 4_096) this.#maybeRefresh.push(authenticated);
     }
-    this.#authentication.succeeded('ami', seenAt, {
-      account,
-      username,
-      ...from,
-      destination: localAddress(event),
-      method: '',
-      callId,
-      userAgent: '',
-      proof,
-    });
+    const offer = { ...from, destination: localAddress(event), method: '', callId, userAgent: '' };
+    this.#authentication.succeeded('ami', seenAt, offer, { account, username, proof });
   }
 
   #failed(event: AmiMessage, seenAt: Millis): void {
@@ -202,15 +194,17 @@ export class ManagerEvents {
     const found = this.#source(event);
     if (found === null) return;
     const ami = event.get('Service') === 'AMI';
-    this.#authentication.failed('ami', seenAt, {
-      account: ami ? null : this.#context.site.accounts.resolve(username),
-      username,
+    const offer = {
       ...found.from,
       destination: localAddress(event),
       method: ami ? 'AMI' : '',
       callId: event.get('SessionID') ?? '',
-      reason,
       userAgent: '',
+    };
+    this.#authentication.failed('ami', seenAt, offer, {
+      account: ami ? null : this.#context.site.accounts.resolve(username),
+      username,
+      reason,
       proof: this.#failureProof(event, found.from),
     });
   }

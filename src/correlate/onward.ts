@@ -1,7 +1,7 @@
 import { BoundedMap } from '../windows.ts';
 import { channelEndpoint, type AmiMessage } from '../wire/ami.ts';
-import { factsOf, numberTail, type Calls } from './calls.ts';
-import { stamp, type Context } from './context.ts';
+import { numberTail, told, type Calls } from './calls.ts';
+import type { Context } from './context.ts';
 
 /** Legs that are up at one time. */
 const MAX_LEGS = 16_384;
@@ -85,14 +85,6 @@ export class Onward {
     const call = this.#calls.byKey(key);
     if (call === undefined) return;
     const leg = `${key}>${uniqueid}`;
-    this.#context.emit({
-      kind: 'call.onward',
-      ...stamp(this.#context, 'ami', seenAt),
-      ...factsOf(call),
-      leg,
-      to,
-      via,
-      state,
-    });
+    this.#context.emit(Object.assign(told(this.#context, 'call.onward', call, 'ami', seenAt), { leg, to, via, state }));
   }
 }

@@ -1,7 +1,7 @@
 import type { CallRecord, Millis } from '../model.ts';
 import { channelEndpoint } from '../wire/ami.ts';
 import type { Calls } from './calls.ts';
-import { stamp, type Context } from './context.ts';
+import type { Context } from './context.ts';
 
 /** Call records: which call does each confirm, and whose was it? */
 export class Records {
@@ -27,7 +27,9 @@ export class Records {
     }
     this.#context.emit({
       kind: 'cdr',
-      ...stamp(this.#context, 'cdr', seenAt),
+      at: this.#context.clock.now,
+      seenAt,
+      feed: 'cdr',
       call: call?.call ?? keyOf(record),
       live: call !== undefined,
       account: account ?? call?.account ?? null,

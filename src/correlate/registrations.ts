@@ -193,7 +193,9 @@ export class Registrations {
       if (told) continue;
       this.#context.emit({
         kind: 'register.accepted',
-        ...stamp(this.#context, a.feed, a.seenAt),
+        at,
+        seenAt: a.seenAt,
+        feed: a.feed,
         account: a.account,
         aor: a.aor,
         binding: held.binding,

@@ -4,7 +4,7 @@ import type { Site } from '../site/site.ts';
 import type { Credentials, SipMessage } from '../wire/sip.ts';
 import type { Authentication } from './authentication.ts';
 import type { Calls, FirstHop } from './calls.ts';
-import { stamp, type Context } from './context.ts';
+import type { Context } from './context.ts';
 import type { Registrations } from './registrations.ts';
 import { answerOf, aorOf, requestFacts, secretsOf, type PacketPath } from './sip-facts.ts';
 import { Dialogs } from './dialogs.ts';
@@ -99,7 +99,9 @@ export class Signalling {
     this.#noteFirstHop(facts);
     this.#context.emit({
       kind: 'request.seen',
-      ...stamp(this.#context, 'sip', seenAt),
+      at: this.#context.clock.now,
+      seenAt,
+      feed: 'sip',
       request: facts,
       account: request.account,
       trunk,
@@ -191,7 +193,9 @@ export class Signalling {
     } else if (facts.method === 'REGISTER') this.#registerAnswered(request, answer);
     this.#context.emit({
       kind: 'request.answered',
-      ...stamp(this.#context, 'sip', answer.seenAt),
+      at: this.#context.clock.now,
+      seenAt: answer.seenAt,
+      feed: 'sip',
       request: facts,
       account: request.account,
       trunk: request.trunk,
@@ -264,10 +268,9 @@ export class Signalling {
 
   #failed(request: OpenRequest, answer: Answer, reason: 'wrong-credentials' | 'forbidden' | 'unknown-account'): void {
     const { facts } = request;
-    this.#authentication.failed('sip', answer.seenAt, {
+    this.#authentication.failed('sip', answer.seenAt, facts, {
       account: request.account,
       username: facts.authUser ?? (facts.method === 'REGISTER' ? facts.toUser : facts.fromUser),
-      ...offeredBy(facts),
       reason,
       proof: facts.proof,
     });
@@ -278,10 +281,9 @@ export class Signalling {
     const { facts } = request;
     if (request.authenticated) return;
     request.authenticated = true;
-    this.#authentication.succeeded('sip', seenAt, {
+    this.#authentication.succeeded('sip', seenAt, facts, {
       account: facts.authUser === null ? request.account : this.#context.site.accounts.resolve(facts.authUser),
       username: facts.authUser ?? '',
-      ...offeredBy(facts),
       proof: acceptedProof(facts),
     });
   }
@@ -316,17 +318,6 @@ const acceptedProof = ({ authUser, proof }: RequestFacts): SourceProof =>
 
 /** What only the PBX and the caller know of a call that was answered. */
 const dialogSecret = (message: SipMessage): string => `${message.toTag} ${message.callId}`;
-
-/** Who offered credentials, where, with what. */
-const offeredBy = ({ source, sourcePort, destination, transport, method, callId, userAgent }: RequestFacts) => ({
-  source,
-  sourcePort,
-  destination,
-  transport,
-  method,
-  callId,
-  userAgent,
-});
 
 /**
  * Of several credentials Asterisk takes whichever is right, so that a decoy may stand before them: those of an account

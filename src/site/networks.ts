@@ -36,16 +36,24 @@ export function createNetworks(options: NetworkOptions): Networks {
   const never = new CidrSet([...options.never_block, ...LOOPBACK]);
   const remembered = new BoundedMap<Belonging>(REMEMBERED);
 
+  // each packet is asked about several times, its two addresses in turn: texts that are one and the same in memory
+  let last = { address: '', found: look('') };
+  let before = last;
   const belonging = (address: string): Belonging => {
-    const known = remembered.get(address);
-    if (known !== undefined) return known;
+    if (address === last.address) return last.found;
+    if (address !== before.address) before = { address, found: remembered.get(address) ?? look(address) };
+    [last, before] = [before, last];
+    return last.found;
+  };
+
+  function look(address: string): Belonging {
     const isPbx = pbx.has(address);
     const trunk = trunks.find(({ addresses }) => addresses.has(address))?.name ?? null;
     const neverBlock = isPbx || trunk !== null || never.has(address);
     const found = { local: local.has(address), pbx: isPbx, trunk, neverBlock };
     if (address.length <= LONGEST_ADDRESS) remembered.set(address, found);
     return found;
-  };
+  }
 
   return {
     isLocal: (address) => belonging(address).local,

@@ -87,6 +87,8 @@ export class Numbers {
   readonly #emergency: ReadonlySet<string>;
   readonly #international: readonly string[];
   readonly #seen = new BoundedMap<DialledNumber>(CACHE_SIZE);
+  /** what was asked for last: of one event all detectors ask in turn */
+  #last: { readonly dialled: string; readonly found: DialledNumber } | null = null;
 
   /** @throws RangeError when the country has no numbering plan; settings are checked before */
   constructor(site: Dialling) {
@@ -100,8 +102,13 @@ export class Numbers {
   }
 
   number(dialled: string): DialledNumber {
-    const seen = this.#seen.get(dialled);
-    if (seen !== undefined) return seen;
+    if (this.#last?.dialled === dialled) return this.#last.found;
+    const found = this.#seen.get(dialled) ?? this.#look(dialled);
+    if (dialled.length <= LONGEST_KEY) this.#last = { dialled, found };
+    return found;
+  }
+
+  #look(dialled: string): DialledNumber {
     const key = detached(dialled.length > LONGEST_KEY ? dialled.slice(0, LONGEST_KEY) : dialled);
     const found = this.#read(key, dialled.length > LONGEST_KEY);
     if (key.length === dialled.length) this.#seen.set(key, found);

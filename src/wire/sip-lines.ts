@@ -25,6 +25,7 @@ export const HEADER = {
   proxyAuthorization: 12,
   wwwAuthenticate: 13,
   proxyAuthenticate: 14,
+  recordRoute: 15,
 } as const;
 
 const NOTED: readonly string[] = [
@@ -43,6 +44,7 @@ const NOTED: readonly string[] = [
   'proxy-authorization',
   'www-authenticate',
   'proxy-authenticate',
+  'record-route',
 ];
 
 /** Compact names (IANA registry "SIP Header Fields"), letter to long name. */

@@ -13,6 +13,7 @@ const CREDENTIALS = [headerName('authorization'), headerName('proxy-authorizatio
 const CHALLENGES = [headerName('www-authenticate'), headerName('proxy-authenticate')];
 const CONTACT = headerName('contact');
 const VIA = headerName('via');
+const RECORD_ROUTE = headerName('record-route');
 
 /** What one pass over the bytes has found. */
 export interface Scanned {
@@ -51,6 +52,8 @@ export class SipMessage {
   #to: AddressSpan | null = null;
   #toUri: UriSpan | null = null;
   #request: UriSpan | null = null;
+  #callId: string | null = null;
+  #toTag: string | null = null;
 
   /** For `parseSip`. */
   constructor(scanned: Scanned) {
@@ -122,7 +125,7 @@ export class SipMessage {
   }
 
   get callId(): string {
-    return this.#first(HEADER.callId);
+    return (this.#callId ??= this.#first(HEADER.callId));
   }
 
   /** User of From, percent-decoded; of a tel: URI the number; '' if none. */
@@ -157,7 +160,7 @@ export class SipMessage {
   }
 
   get toTag(): string {
-    return this.#tag((this.#to ??= this.#address(HEADER.to)));
+    return (this.#toTag ??= this.#tag((this.#to ??= this.#address(HEADER.to))));
   }
 
   #toUriSpan(): UriSpan {
@@ -222,6 +225,13 @@ export class SipMessage {
         const via = scanVia(this.#bytes, start, end);
         return via === null ? [] : [hostOf(this.#bytes, via.hostStart, via.hostEnd, this.#plain)];
       });
+  }
+
+  /** Values of Record-Route as they were sent, topmost first, `most` at the most. */
+  recordRoutes(most: number): string[] {
+    if (!this.#has(RECORD_ROUTE)) return [];
+    const values = this.#values(RECORD_ROUTE).slice(0, most);
+    return values.map(([start, end]) => textOf(this.#bytes, start, end, this.#plain));
   }
 
   /** 0: not given */

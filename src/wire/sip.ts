@@ -41,7 +41,7 @@ export function parseSip(bytes: Buffer): Parsed<SipMessage> {
   if (!start.ok) return start;
   if (start.value.next - at > MOST_HEADER_BYTES) return refused('start line longer than 65535 bytes', at);
   const lines = new HeaderLines(bytes, start.value.next);
-  const spans = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  const spans = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
   let seen = 0;
   let repeated = 0;
   while (lines.next()) {
