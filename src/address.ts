@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** Value of one IPv4 address in network order, 0 to 2^32-1; -1 when the text is not dotted decimal. */
-function ipv4Value(text: string): number {
+export function ipv4Value(text: string): number {
   let value = 0;
   let octet = -1;
   let dots = 0;

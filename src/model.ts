@@ -165,8 +165,10 @@ export interface RequestRepeated extends Happened {
   readonly sourcePort: number;
   readonly transport: Transport;
   readonly trunk: string | null;
-  /** where it came from first */
+  /** where it came from first, when by the clock of whoever mirrored it, and in whose name */
   readonly firstSource: string;
+  readonly firstSeenAt: Millis;
+  readonly account: string | null;
   /** times that it came again, from anywhere */
   readonly repeats: number;
   readonly offersCredentials: boolean;

@@ -6,6 +6,7 @@
 import type { Settings } from './config.ts';
 import { Correlator } from './correlate/index.ts';
 import type { Detector, Shared } from './detect/detector.ts';
+import { Friends } from './detect/friends.ts';
 import { detectors } from './detect/index.ts';
 import { HABITS_VERSION, LearnedHabits } from './detect/learned-habits.ts';
 import type { Event, EventKind, Millis } from './model.ts';
@@ -46,7 +47,7 @@ export interface PipelineSnapshot {
 }
 
 /** Shape of all snapshots; raised when any of them changes, and older ones are then not read. */
-const SNAPSHOT_VERSION = 3 + 1000 * INCIDENTS_VERSION;
+const SNAPSHOT_VERSION = 4 + 1000 * INCIDENTS_VERSION;
 
 type Handlers = Partial<Record<EventKind, ((event: Event) => void)[]>>;
 
@@ -56,6 +57,7 @@ export class Pipeline {
   readonly policy: Policy;
   /** what is usual here */
   readonly habits: LearnedHabits;
+  readonly #friends = new Friends();
   readonly #detectors: ReadonlyMap<string, Detector>;
   readonly #amiRecords: { readonly zone: Zone } | null;
   #ticked = 0;
@@ -67,7 +69,7 @@ export class Pipeline {
     this.incidents = new Incidents(site.networks);
     this.policy = new Policy({ respond: options.respond, site, enforce: options.enforce === true });
     this.habits = new LearnedHabits(site);
-    const shared: Shared = { habits: this.habits };
+    const shared: Shared = { habits: this.habits, friends: this.#friends };
     const running = new Map<string, Detector>();
     const handlers: Handlers = {};
     const parameters: Readonly<Record<string, unknown>> = options.detect;
@@ -95,6 +97,7 @@ export class Pipeline {
       if (interested !== undefined) for (const handle of interested) handle(event);
       // judged against what was before it, and only then part of it
       this.habits.take(event);
+      this.#friends.take(event);
     });
   }
 
@@ -131,6 +134,7 @@ export class Pipeline {
       correlate: this.correlator.size(),
       respond: this.policy.size(),
       habits: this.habits.size(),
+      friends: this.#friends.size,
     };
     for (const [name, detector] of this.#detectors) sizes[name] = detector.size();
     return sizes;
@@ -142,6 +146,7 @@ export class Pipeline {
       named('correlate', this.correlator.snapshot()),
       named('incidents', this.incidents.snapshot()),
       named('respond', this.policy.snapshot()),
+      named('friends', this.#friends.snapshot()),
       ...[...this.#detectors].map(([name, detector]) => named(`detect.${name}`, detector.snapshot())),
       ...this.habits.parts().map(({ name, revision, state }) => ({
         name: `habits${name}`,
@@ -166,6 +171,7 @@ export class Pipeline {
     part('correlate', (state) => this.correlator.restore(state));
     part('incidents', (state) => this.incidents.restore(state as IncidentsSnapshot));
     part('respond', (state) => this.policy.restore(state as RepeatsSnapshot));
+    part('friends', (state) => this.#friends.restore(state));
     for (const [name, detector] of this.#detectors) part(`detect.${name}`, (state) => detector.restore(state));
     // with a version of their own: what took weeks to learn outlives the change of another part
     const learned = this.habits.restore((name) => {

@@ -73,6 +73,7 @@ export class Correlator {
       authentication: this.#authentication,
       signalling: this.#signalling,
     });
+    this.#signalling.onFirstSeen((callId) => this.#manager.sourceKnown(callId));
     this.#records = new Records(this.#context, this.#calls);
   }
 

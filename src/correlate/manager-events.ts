@@ -4,6 +4,7 @@ import { channelEndpoint, parseRemoteAddress, type AmiMessage } from '../wire/am
 import type { Authentication } from './authentication.ts';
 import { SAME_CALL, type Call, type Calls, type FirstHop } from './calls.ts';
 import { stamp, type Context } from './context.ts';
+import { EarlyFailures } from './early-failures.ts';
 import { channelCallId, guardSource, pinResult } from './guard-events.ts';
 import { Onward } from './onward.ts';
 import type { Acceptance, Registrations } from './registrations.ts';
@@ -55,6 +56,7 @@ export class ManagerEvents {
   readonly #authenticated = new BoundedMap<Authenticated[]>(MAX_ACCOUNTS);
   /** Call-ID -> name that the PBX does not know; the challenge that follows names it "<unknown>" */
   readonly #unknown = new BoundedMap<{ username: string; counted: boolean }>(MAX_CALL_IDS);
+  readonly #early = new EarlyFailures();
   /** acceptances that mirrored SIP is about to tell */
   readonly #awaited: { acceptance: Acceptance; at: Millis }[] = [];
   /** authenticated requests that may turn out to be refreshes */
@@ -73,7 +75,7 @@ export class ManagerEvents {
   }
 
   get size(): number {
-    return this.#authenticated.size + this.#unknown.size + this.#onward.size;
+    return this.#authenticated.size + this.#unknown.size + this.#early.size + this.#onward.size;
   }
 
   event(event: AmiMessage, seenAt: Millis): void {
@@ -192,8 +194,13 @@ export class ManagerEvents {
 
   #tellFailure(event: AmiMessage, seenAt: Millis, username: string, reason: AuthFailed['reason']): void {
     const found = this.#source(event);
-    if (found === null) return;
     const ami = event.get('Service') === 'AMI';
+    if (found === null) {
+      const callId = event.get('SessionID') ?? '';
+      if (!ami && callId !== '')
+        this.#early.hold(callId, { event, seenAt, username, reason }, this.#context.clock.now);
+      return;
+    }
     const offer = {
       ...found.from,
       destination: localAddress(event),
@@ -207,6 +214,12 @@ export class ManagerEvents {
       reason,
       proof: this.#failureProof(event, found.from),
     });
+  }
+
+  /** The SIP of this Call-ID was mirrored for the first time: now it is known whose the failures are. */
+  sourceKnown(callId: string): void {
+    for (const { event, seenAt, username, reason } of this.#early.take(callId, this.#context.clock.now))
+      this.#tellFailure(event, seenAt, username, reason);
   }
 
   #contactStatus(event: AmiMessage, seenAt: Millis): void {

@@ -28,6 +28,7 @@ export class Signalling {
   readonly #firstHop = new BoundedMap<Mutable<FirstHop>>(MAX_SOURCES);
   readonly #dialogs: Dialogs;
   readonly #own: OwnRequests;
+  #firstSeen: ((callId: string) => void) | null = null;
 
   constructor(context: Context, registrations: Registrations, calls: Calls, authentication: Authentication) {
     this.#context = context;
@@ -46,6 +47,11 @@ export class Signalling {
   /** Where the first hop of this Call-ID came from, if its SIP was seen. */
   sourceOf(callId: string): FirstHop | undefined {
     return this.#firstHop.peek(callId);
+  }
+
+  /** `told` is called with each Call-ID of which a first request was seen, after that was told. */
+  onFirstSeen(told: (callId: string) => void): void {
+    this.#firstSeen = told;
   }
 
   message(path: PacketPath, message: SipMessage, seenAt: Millis): void {
@@ -94,9 +100,18 @@ export class Signalling {
       authenticated: false,
       taken: false,
     };
-    const transaction: Transaction = { key, offered, source: path.source, lastSeen: seenAt, repeats: 0, request };
+    const transaction: Transaction = {
+      key,
+      offered,
+      source: path.source,
+      firstSeen: seenAt,
+      account: request.account,
+      lastSeen: seenAt,
+      repeats: 0,
+      request,
+    };
     this.#transactions.open(transaction);
-    this.#noteFirstHop(facts);
+    const first = this.#noteFirstHop(facts);
     this.#context.emit({
       kind: 'request.seen',
       at: this.#context.clock.now,
@@ -106,6 +121,7 @@ export class Signalling {
       account: request.account,
       trunk,
     });
+    if (first) this.#firstSeen?.(facts.callId);
     for (const answer of this.#transactions.takeEarly(key, this.#context.clock.now))
       this.#answer(transaction, answer, path);
   }
@@ -152,10 +168,12 @@ export class Signalling {
     else if (message.toTag !== '') this.#transactions.hold(key, answer, clock.now);
   }
 
-  #noteFirstHop(facts: RequestFacts): void {
+  /** @returns true: nothing of this Call-ID had been seen */
+  #noteFirstHop(facts: RequestFacts): boolean {
     const known = this.#firstHop.get(facts.callId);
     if (known === undefined) this.#firstHop.set(facts.callId, firstHop(facts));
     else if (known.source === facts.source && facts.proof !== 'none') known.proof = facts.proof;
+    return known === undefined;
   }
 
   /** The caller has received the answer to his INVITE: its tag was sent to him alone (RFC 3261 section 13.2.2.4). */

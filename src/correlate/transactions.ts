@@ -23,8 +23,10 @@ export interface Transaction {
   readonly key: string;
   /** digest response offered; a guesser who keeps branch and CSeq still changes this */
   readonly offered: string;
-  /** where it came from first */
+  /** where it came from first, when by the clock of whoever mirrored it, and in whose name */
   readonly source: string;
+  readonly firstSeen: Millis;
+  readonly account: string | null;
   /** when it was last seen, by the clock of whoever mirrored it */
   lastSeen: Millis;
   /** times that it came again */
@@ -127,7 +129,7 @@ export function repetition(
   message: SipMessage,
   seenAt: Millis,
 ): RequestRepeated | null {
-  const { request, source: firstSource } = transaction;
+  const { request, source: firstSource, firstSeen: firstSeenAt, account } = transaction;
   if (request !== null && seenAt - transaction.lastSeen >= SAME_PACKET) request.retransmissions++;
   transaction.lastSeen = seenAt;
   const repeats = ++transaction.repeats;
@@ -147,6 +149,8 @@ export function repetition(
     transport,
     trunk: context.site.networks.trunkOf(source),
     firstSource,
+    firstSeenAt,
+    account,
     repeats,
     offersCredentials: transaction.offered !== '',
   };

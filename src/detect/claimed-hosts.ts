@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../address.ts';
+import { canonicalAddress, ipv4Value } from '../address.ts';
 import type { RequestFacts } from '../model.ts';
 import type { Networks } from '../site/site.ts';
 import { networkOf } from './devices.ts';
@@ -31,8 +31,10 @@ const NOT_PUBLIC: readonly (readonly [first: number, last: number])[] = [
 /** May this address be somebody's on the internet? Of IPv6 2000::/3 (RFC 4291 section 2.4). */
 export function isPublic(address: string): boolean {
   if (address.includes(':')) return /^[23][0-9a-f]{3}:/.test(address);
-  const value = address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
-  return !NOT_PUBLIC.some(([first, last]) => value >= first && value <= last);
+  const value = ipv4Value(address);
+  if (value < 0) return false;
+  for (const [first, last] of NOT_PUBLIC) if (value >= first && value <= last) return false;
+  return true;
 }
 
 const beginsAsAddress = (host: string): boolean => {

@@ -16,14 +16,6 @@ const SAME_NONCE: Millis = 1_500;
 const FORWARDED: Millis = 32_000;
 /** Two mirrors of one packet are that near to each other. */
 const MIRRORED: Millis = 100;
-const RECENT = 4_096;
-
-/** A request that came lately. */
-interface Recent {
-  readonly account: string | null;
-  /** when, by the clock of whoever mirrored it */
-  readonly seenAt: Millis;
-}
 
 /** A request that was answered for good. */
 interface Answered {
@@ -64,7 +56,6 @@ export class CopiedRequests {
   readonly #nonces = new ReplayMemory<Taken>({ capacity: NONCES, whenFull: 'forget' });
   /** `Call-ID source` -> when it asked without credentials */
   readonly #asked = new BoundedMap<Millis>(ASKED);
-  readonly #recent = new BoundedMap<Recent>(RECENT);
 
   constructor(site: Site, remember: Millis, nonceLife: Millis) {
     this.#site = site;
@@ -73,12 +64,11 @@ export class CopiedRequests {
   }
 
   get size(): number {
-    return this.#requests.size + this.#nonces.size + this.#asked.size + this.#recent.size;
+    return this.#requests.size + this.#nonces.size + this.#asked.size;
   }
 
   seen(event: RequestSeen): ReplayFinding | null {
-    const { request, at, seenAt, account } = event;
-    this.#recent.set(recentKey(request), { account, seenAt });
+    const { request, at } = event;
     if (request.authUser === null) this.#asked.set(askedKey(request), at);
     return this.#copied(event) ?? this.#shownAgain(event);
   }
@@ -127,13 +117,11 @@ export class CopiedRequests {
 
   /** A copy of a request that waits for its answer, or has just been answered. */
   repeated(event: RequestRepeated): ReplayFinding | null {
-    const { source, firstSource, trunk, method, callId, at, seenAt, offersCredentials } = event;
+    const { source, firstSource, account, trunk, method, callId, at, offersCredentials } = event;
     if (sourceKey(source) === sourceKey(firstSource)) return null;
     if (trunk !== null && trunk === this.#site.networks.trunkOf(firstSource)) return null;
     // a phone whose address changes while it waits, and a network that is mirrored on both sides of a NAT, look like this
-    const first = this.#recent.peek(recentKey(event));
-    const account = first?.account ?? null;
-    const mirrored = first !== undefined && seenAt - first.seenAt < MIRRORED;
+    const mirrored = event.seenAt - event.firstSeenAt < MIRRORED;
     const severity = offersCredentials && !mirrored ? 'high' : 'medium';
     return {
       story: `copy|${sourceKey(source)}|${account ?? sourceKey(firstSource)}`,
@@ -185,7 +173,6 @@ export class CopiedRequests {
       requests: this.#requests.snapshot(flat),
       nonces: this.#nonces.snapshot(flat),
       asked: this.#asked.snapshot((at) => at),
-      recent: this.#recent.snapshot(flat),
     };
   }
 
@@ -194,17 +181,13 @@ export class CopiedRequests {
       requests: PackedReplays<Answered>;
       nonces: PackedReplays<Taken>;
       asked: Packed<Millis>[];
-      recent: Packed<Recent>[];
     };
     this.#requests.restore(s.requests, flat);
     this.#nonces.restore(s.nonces, flat);
     this.#asked.restore(s.asked, (at) => at);
-    this.#recent.restore(s.recent, flat);
   }
 }
 
-const recentKey = ({ callId, cseq, method }: Pick<RequestFacts, 'callId' | 'cseq' | 'method'>): string =>
-  `${callId} ${cseq} ${method}`;
 /** What is held has no parts: a copy that costs little, for packets wait while a snapshot is made. */
 const flat = <T extends object>(value: T): T => ({ ...value });
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { EventKind, EventOf, EvidenceDraft } from '../model.ts';
 import type { Site } from '../site/site.ts';
+import type { Friends } from './friends.ts';
 import type { Habits } from './habits.ts';
 
 /** A detector at work: state of its own, time only from `event.at`, no clock, no I/O. */
@@ -17,6 +18,8 @@ export interface Detector<K extends EventKind = EventKind> {
 export interface Shared {
   /** what accounts, groups and the site usually do; each event is judged against what was before it */
   readonly habits: Habits;
+  /** where somebody has logged in from */
+  readonly friends: Friends;
 }
 
 /** What a detector's file exports as its default. */

@@ -18,7 +18,7 @@ import { formatDuration, MINUTE } from '../time.ts';
 import { BoundedMap, SlidingDistinct, type Packed } from '../windows.ts';
 import { AddressStories, NOTHING, type AddressStory } from './address-story.ts';
 import { defineDetector, type Detector } from './detector.ts';
-import { Friends } from './friends.ts';
+import type { Friends } from './friends.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, listed, printable } from './phrases.ts';
 import { addTo, rateFrom, type Rate } from './rates.ts';
@@ -80,7 +80,7 @@ const PAUSE = 10 * MINUTE;
 class Flood implements Detector<Taken['kind']> {
   readonly #p: z.output<typeof parameters>;
   readonly #site: Site;
-  readonly #friends = new Friends(Infinity);
+  readonly #friends: Friends;
   readonly #flows = new BoundedMap<Flow>(FLOWS);
   readonly #stories = new AddressStories(PAUSE, 2_048);
   /** over a limit, while it is not settled whether the PBX accepts it */
@@ -90,9 +90,10 @@ class Flood implements Detector<Taken['kind']> {
   #minute: { at: Millis; count: number; usual: number } = { at: 0, count: 0, usual: 0 };
   #addresses: SlidingDistinct;
 
-  constructor(p: z.output<typeof parameters>, site: Site) {
+  constructor(p: z.output<typeof parameters>, site: Site, friends: Friends) {
     this.#p = p;
     this.#site = site;
+    this.#friends = friends;
     this.#addresses = new SlidingDistinct(p.window, 1_024);
   }
 
@@ -129,7 +130,6 @@ class Flood implements Detector<Taken['kind']> {
         return;
       case 'auth.succeeded':
       case 'register.accepted':
-        this.#friends.note(event);
         return;
       case 'tick':
         return;
@@ -218,7 +218,7 @@ class Flood implements Detector<Taken['kind']> {
   #settle(at: Millis): readonly EvidenceDraft[] {
     let found: EvidenceDraft[] | null = null;
     for (const [key, { due, peak, credit }] of this.#pending) {
-      if (due > at) continue;
+      if (due > at) break; // they wait in the order in which they began
       this.#pending.delete(key);
       const count = Math.round(peak - credit);
       (found ??= []).push(...(key === SITE ? this.#judgeSite(count, due) : this.#judge(key, count, due)));
@@ -276,12 +276,11 @@ class Flood implements Detector<Taken['kind']> {
   }
 
   size(): number {
-    return this.#friends.size + this.#flows.size + this.#stories.size + this.#pending.size;
+    return this.#flows.size + this.#stories.size + this.#pending.size;
   }
 
   snapshot(): unknown {
     return {
-      friends: this.#friends.snapshot(),
       flows: this.#flows.snapshot(copy),
       stories: this.#stories.snapshot(),
       pending: [...this.#pending].map(([key, waiting]) => [key, { ...waiting }]),
@@ -293,7 +292,6 @@ class Flood implements Detector<Taken['kind']> {
 
   restore(snapshot: unknown): void {
     const s = snapshot as Snapshot;
-    this.#friends.restore(s.friends);
     this.#flows.restore(s.flows, copy);
     this.#stories.restore(s.stories);
     this.#pending.clear();
@@ -305,7 +303,6 @@ class Flood implements Detector<Taken['kind']> {
 }
 
 interface Snapshot {
-  friends: unknown;
   flows: Packed<Flow>[];
   stories: unknown;
   pending: [string, Waiting][];
@@ -336,5 +333,5 @@ export default defineDetector({
     'register.accepted',
     'tick',
   ],
-  create: (p, site) => new Flood(p, site),
+  create: (p, site, { friends }) => new Flood(p, site, friends),
 });

@@ -1,5 +1,5 @@
 import { sourceKey } from '../address.ts';
-import type { AuthSucceeded, Millis, RegisterAccepted } from '../model.ts';
+import type { AuthSucceeded, Event, Millis, RegisterAccepted } from '../model.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { addDistinct, copy } from './story.ts';
 
@@ -12,21 +12,20 @@ interface Friend {
   readonly accounts: string[];
 }
 
-/** Addresses that somebody has logged in from, and who. */
+/** Addresses that somebody has logged in from, and who: one memory for all detectors, which the pipeline feeds. */
 export class Friends {
-  readonly #remember: Millis;
   readonly #bySource = new BoundedMap<Friend>(SOURCES);
-
-  /** `remember`: so long after the last login an address is one no more */
-  constructor(remember: Millis) {
-    this.#remember = remember;
-  }
 
   get size(): number {
     return this.#bySource.size;
   }
 
-  note(event: AuthSucceeded | RegisterAccepted): void {
+  /** Takes in what tells of a login; to be called after the detectors have judged the event. */
+  take(event: Event): void {
+    if (event.kind === 'auth.succeeded' || event.kind === 'register.accepted') this.#note(event);
+  }
+
+  #note(event: AuthSucceeded | RegisterAccepted): void {
     const source = event.kind === 'auth.succeeded' ? event.source : event.binding.source;
     if (source === null) return;
     // without a password anybody could be let in from anywhere
@@ -41,16 +40,16 @@ export class Friends {
     addDistinct(friend.accounts, event.account ?? '', ACCOUNTS);
   }
 
-  /** Has somebody logged in from there? */
-  has(source: string, at: Millis): boolean {
+  /** Has somebody logged in from there, `within` so long before? */
+  has(source: string, at: Millis, within: Millis = Infinity): boolean {
     const friend = this.#bySource.peek(sourceKey(source));
-    return friend !== undefined && at - friend.last <= this.#remember;
+    return friend !== undefined && at - friend.last <= within;
   }
 
-  /** Has this account logged in from there? */
-  isHome(source: string, account: string, at: Millis): boolean {
+  /** Has this account logged in from there, and anybody `within` so long before? */
+  isHome(source: string, account: string, at: Millis, within: Millis): boolean {
     const friend = this.#bySource.peek(sourceKey(source));
-    if (friend === undefined || at - friend.last > this.#remember) return false;
+    if (friend === undefined || at - friend.last > within) return false;
     return friend.accounts.includes(account) || friend.accounts.length >= ACCOUNTS;
   }
 

@@ -2,11 +2,9 @@ import { z } from 'zod';
 import { sourceKey } from '../address.ts';
 import type {
   AnswerReceived,
-  AuthSucceeded,
   CallStarted,
   EvidenceDraft,
   Millis,
-  RegisterAccepted,
   RequestAnswered,
   RequestFacts,
   RequestSeen,
@@ -19,7 +17,7 @@ import { AddressStories, NOTHING, type AddressStory } from './address-story.ts';
 import { claimsOf, isRelayed } from './claimed-hosts.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { networkOf } from './devices.ts';
-import { Friends } from './friends.ts';
+import type { Friends } from './friends.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, listed, printable } from './phrases.ts';
 import { addDistinct, copy, storyKey } from './story.ts';
@@ -38,7 +36,7 @@ const parameters = z.strictObject({
   remember: duration('30d', 'an address that somebody logged in from within this time is no stranger'),
 });
 
-type Taken = RequestSeen | RequestAnswered | CallStarted | RegisterAccepted | AuthSucceeded | AnswerReceived;
+type Taken = RequestSeen | RequestAnswered | CallStarted | AnswerReceived;
 
 const JUDGED = new Set(['REGISTER', 'INVITE', 'MESSAGE']);
 
@@ -58,10 +56,10 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
   /** Call-ID of an INVITE in a trunk's name -> its story */
   readonly #invites = new BoundedMap<Invite>(4_096);
 
-  constructor(p: z.output<typeof parameters>, site: Site) {
+  constructor(p: z.output<typeof parameters>, site: Site, friends: Friends) {
     this.#p = p;
     this.#site = site;
-    this.#friends = new Friends(p.remember);
+    this.#friends = friends;
     this.#stories = new AddressStories(p.window);
     this.#agents = new TrunkAgents(p.settle);
   }
@@ -76,9 +74,6 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
         return event.trunk === null && event.source !== null ? this.#taken(event, event.source) : NOTHING;
       case 'answer.received':
         return this.#answer(event);
-      default:
-        this.#friends.note(event);
-        return NOTHING;
     }
   }
 
@@ -144,7 +139,7 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
 
   /** A proxy that the settings do not name, or a phone's own, may pass a carrier's names on. */
   #granted(relayed: boolean, source: string, at: Millis): Severity {
-    return relayed || this.#friends.has(source, at) ? 'medium' : 'high';
+    return relayed || this.#friends.has(source, at, this.#p.remember) ? 'medium' : 'high';
   }
 
   #tell(key: string, story: AddressStory, trunk: string, severity: Severity, result: string): readonly EvidenceDraft[] {
@@ -209,7 +204,7 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
   /** Somebody answers in place of whom the PBX asked. */
   #instead(event: AnswerReceived, asked: string): readonly EvidenceDraft[] {
     const { source, trunk, status, method, contactHost, userAgent } = event;
-    if (networkOf(source) === networkOf(asked) || this.#friends.has(source, event.at)) return NOTHING;
+    if (networkOf(source) === networkOf(asked) || this.#friends.has(source, event.at, this.#p.remember)) return NOTHING;
     const redirects = status >= 300 && status < 400;
     if (!redirects && (trunk === null || status >= 300)) return NOTHING;
     const key = `${source}|instead|${trunk ?? asked}`;
@@ -232,7 +227,7 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
   /** Answers to nothing: somebody hopes to hit a request that the PBX has sent. */
   #unasked(event: AnswerReceived): readonly EvidenceDraft[] {
     const { source, peer, at, userAgent } = event;
-    if (peer || this.#site.networks.isLocal(source) || this.#friends.has(source, at)) return NOTHING;
+    if (peer || this.#site.networks.isLocal(source) || this.#friends.has(source, at, this.#p.remember)) return NOTHING;
     const key = `${source}|unasked`;
     const story = this.#stories.add(key, { ...event, name: String(event.status) });
     if (story.count < this.#p.answers) return NOTHING;
@@ -249,12 +244,11 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
   }
 
   size(): number {
-    return this.#friends.size + this.#stories.size + this.#agents.size + this.#invites.size;
+    return this.#stories.size + this.#agents.size + this.#invites.size;
   }
 
   snapshot(): unknown {
     return {
-      friends: this.#friends.snapshot(),
       stories: this.#stories.snapshot(),
       agents: this.#agents.snapshot(),
       invites: this.#invites.snapshot(copy),
@@ -262,8 +256,7 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
   }
 
   restore(snapshot: unknown): void {
-    const s = snapshot as { friends: unknown; stories: unknown; agents: unknown; invites: Packed<Invite>[] };
-    this.#friends.restore(s.friends);
+    const s = snapshot as { stories: unknown; agents: unknown; invites: Packed<Invite>[] };
     this.#stories.restore(s.stories);
     this.#agents.restore(s.agents);
     this.#invites.restore(s.invites, copy);
@@ -286,13 +279,6 @@ export default defineDetector({
   name: 'gateway-impersonation',
   summary: "Requests and answers in a trunk's name from elsewhere, and a trunk that turns into another product",
   parameters,
-  consumes: [
-    'request.seen',
-    'request.answered',
-    'call.started',
-    'answer.received',
-    'register.accepted',
-    'auth.succeeded',
-  ],
-  create: (p, site) => new GatewayImpersonation(p, site),
+  consumes: ['request.seen', 'request.answered', 'call.started', 'answer.received'],
+  create: (p, site, { friends }) => new GatewayImpersonation(p, site, friends),
 });

@@ -3,6 +3,7 @@ import {
   worseProof,
   type CallAnswered,
   type CallEnded,
+  type CallFacts,
   type CallRecorded,
   type CallStarted,
   type CallUpdated,
@@ -101,13 +102,13 @@ export class PlacedCalls<T> {
 
   #live(event: Exclude<PlacedEvent, CallRecorded>): Change<T> | null {
     let call = this.#calls.get(event.call);
-    const subject = this.#subject(callerOf(event), event.trunk, event.source, event.dialled);
     if (call === undefined) {
       // what had ended before it was heard of tells of a start that was not worth holding
       if (event.kind === 'call.ended' || this.#isNobodys(event.account, event.trunk)) return null;
-      call = this.#open(event.call, event.call, subject, event.dialled, event.startedAt);
+      if (!this.#matters(event.dialled)) return null;
+      call = this.#open(event.call, event.call, this.#subjectOf(event), event.dialled, event.startedAt);
       if (call === undefined) return null;
-    } else if (!this.#rehome(event.call, call, subject)) return null;
+    } else if (!this.#rehome(event.call, call, this.#subjectOf(event))) return null;
     call.id = event.uniqueid ?? event.callId ?? event.call;
     if (event.source !== null) {
       call.proof = call.source === event.source ? betterProof(call.proof, event.proof) : event.proof;
@@ -126,7 +127,7 @@ export class PlacedCalls<T> {
     const key = same ? event.call : `${event.call}>${record.dst}`;
     let call = same ? known : this.#calls.get(key);
     if (call === undefined) {
-      if (this.#isNobodys(event.account, event.trunk)) return null;
+      if (this.#isNobodys(event.account, event.trunk) || !this.#matters(record.dst)) return null;
       const subject = this.#subject(event.account, event.trunk, null, record.dst);
       call = this.#open(key, event.call, subject, record.dst, record.start);
       if (call === undefined) return null;
@@ -136,6 +137,16 @@ export class PlacedCalls<T> {
     // several records of one call (forked, forwarded): the longest stands
     call.ended = Math.max(call.ended ?? record.end, record.end);
     return this.#change(call, event.at);
+  }
+
+  /** Does it cost something, and may it be refused? Most calls do not, so it is asked before anything else. */
+  #matters(dialled: string): boolean {
+    const { chargeable, blockable } = this.#site.number(dialled);
+    return chargeable && blockable;
+  }
+
+  #subjectOf(event: CallFacts): Subject {
+    return this.#subject(callerOf(event), event.trunk, event.source, event.dialled);
   }
 
   /** Did a trunk place it, or did it come in by one that does not matter here? */
@@ -152,9 +163,7 @@ export class PlacedCalls<T> {
   }
 
   #open(key: string, joined: string, subject: Subject, dialled: string, started: Millis): Placed<T> | undefined {
-    const number = this.#site.number(dialled);
-    if (!number.chargeable || !number.blockable) return undefined;
-    const tag = this.#tag(number, subject, started);
+    const tag = this.#tag(this.#site.number(dialled), subject, started);
     if (tag === null) return undefined;
     const call: Placed<T> = {
       call: joined,

@@ -61,6 +61,17 @@ interface Waiting {
   known: string | null;
 }
 
+const firstUse = ({ callId, source, account, userAgent, at }: Shown, session: string): Use => ({
+  callId,
+  source,
+  account,
+  userAgent,
+  session,
+  at,
+  calls: 1,
+  last: callId,
+});
+
 /** What is held has no parts: a copy that costs little. */
 const flat = (use: Use): Use => ({ ...use });
 
@@ -109,10 +120,12 @@ export class SessionKeys {
   /** The PBX took the call on and it was answered: its keys are used from now on. */
   answered({ request, account, status, at, tookMs, session }: RequestAnswered): ReplayFinding | null {
     if (request.method !== 'INVITE' || status >= 300) return null;
-    const { callId, source, userAgent, proof } = request;
-    const by = { at: at - tookMs, callId, account, userAgent, proof };
-    if (session !== null) this.#use({ ...by, account: null, source: request.destination, session }, at);
-    return request.session === null ? null : this.#use({ ...by, source, session: request.session }, at);
+    const { callId, source, destination, userAgent, proof } = request;
+    const began = at - tookMs;
+    if (session !== null)
+      this.#use({ at: began, callId, account: null, userAgent, proof, source: destination, session }, at);
+    if (request.session === null) return null;
+    return this.#use({ at: began, callId, account, userAgent, proof, source, session: request.session }, at);
   }
 
   /** Somebody whom the PBX called answers with a session of his. */
@@ -122,7 +135,7 @@ export class SessionKeys {
   }
 
   #compare(shown: Shown): void {
-    const { session, ...rest } = shown;
+    const { session } = shown;
     const key = session.keys.find((each) => this.#isAnothers(this.#keys.first(each, shown.at), shown));
     const text = key === undefined && session.keys.length === 0 ? sessionText(session) : '';
     const first =
@@ -134,6 +147,7 @@ export class SessionKeys {
     if (first === undefined || !this.#isAnothers(first, shown)) return;
     if (this.#waiting.length >= WAITING || this.#waiting.some((w) => w.callId === shown.callId)) return;
     const what = key === undefined ? 'session' : 'key';
+    const { session: _, ...rest } = shown;
     this.#waiting.push({ at: shown.at, callId: shown.callId, what, first, shown: rest, known: null });
   }
 
@@ -146,22 +160,12 @@ export class SessionKeys {
 
   /** Remembers what a call uses; tells when a phone has used a key of its own for too many of them. */
   #use(shown: Shown, at: Millis): ReplayFinding | null {
-    const { session, callId, source, account, userAgent } = shown;
+    const { session, callId } = shown;
     const text = sessionText(session);
-    const use = (): Use => ({
-      callId,
-      source,
-      account,
-      userAgent,
-      session: text,
-      at: shown.at,
-      calls: 1,
-      last: callId,
-    });
-    if (text !== '' && session.keys.length === 0) this.#sessions.seen(text, at, this.#remember, use());
+    if (text !== '' && session.keys.length === 0) this.#sessions.seen(text, at, this.#remember, firstUse(shown, text));
     let found: ReplayFinding | null = null;
     for (const key of session.keys) {
-      if (this.#keys.seen(key, at, this.#remember, use()) !== 'replay') continue;
+      if (this.#keys.seen(key, at, this.#remember, firstUse(shown, text)) !== 'replay') continue;
       const first = this.#keys.first(key, at);
       if (first === undefined || first.last === callId || this.#isAnothers(first, shown)) continue;
       const forked = text !== '' && first.session === text && shown.at - first.at <= FORKED;

@@ -17,7 +17,7 @@ import { BoundedMap, type Packed } from '../windows.ts';
 import { AddressStories, NOTHING, type AddressStory } from './address-story.ts';
 import { claimsOf, isRelayed, lieOf, type Claim, type Lie } from './claimed-hosts.ts';
 import { defineDetector, type Detector } from './detector.ts';
-import { Friends } from './friends.ts';
+import type { Friends } from './friends.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, listed, printable } from './phrases.ts';
 import { copy, storyKey } from './story.ts';
@@ -55,10 +55,10 @@ class SpoofedSource implements Detector<Taken['kind']> {
   /** strangers that showed a password, right or wrong */
   readonly #tries = new BoundedMap<Millis>(SOURCES);
 
-  constructor(p: z.output<typeof parameters>, site: Site) {
+  constructor(p: z.output<typeof parameters>, site: Site, friends: Friends) {
     this.#p = p;
     this.#site = site;
-    this.#friends = new Friends(p.remember);
+    this.#friends = friends;
     this.#stories = new AddressStories(p.window);
   }
 
@@ -74,11 +74,9 @@ class SpoofedSource implements Detector<Taken['kind']> {
       case 'request.own-address':
         return this.#ownAddress(event);
       case 'auth.succeeded':
-        this.#friends.note(event);
         this.#lived(event.account, event.source);
         return NOTHING;
       case 'register.accepted':
-        this.#friends.note(event);
         if (event.binding.source !== null) this.#lived(event.account, event.binding.source);
         return NOTHING;
     }
@@ -114,7 +112,7 @@ class SpoofedSource implements Detector<Taken['kind']> {
     const found = this.#lie(request, account);
     if (found === null) return NOTHING;
     const { source, userAgent, callId, method, proof } = request;
-    const friend = this.#friends.has(source, at);
+    const friend = this.#friends.has(source, at, this.#p.remember);
     // a phone of ours that is wrong about itself: told where calls to it would go somewhere else
     if (friend && found.lie === 'elsewhere' && !(accepted && method === 'REGISTER')) return NOTHING;
     const base = storyKey(sourceKey(source), proof);
@@ -197,12 +195,11 @@ class SpoofedSource implements Detector<Taken['kind']> {
   }
 
   size(): number {
-    return this.#friends.size + this.#stories.size + this.#former.size + this.#tries.size;
+    return this.#stories.size + this.#former.size + this.#tries.size;
   }
 
   snapshot(): unknown {
     return {
-      friends: this.#friends.snapshot(),
       stories: this.#stories.snapshot(),
       former: this.#former.snapshot(copy),
       tries: this.#tries.snapshot(Number),
@@ -210,8 +207,7 @@ class SpoofedSource implements Detector<Taken['kind']> {
   }
 
   restore(snapshot: unknown): void {
-    const s = snapshot as { friends: unknown; stories: unknown; former: Packed<string[]>[]; tries: Packed<Millis>[] };
-    this.#friends.restore(s.friends);
+    const s = snapshot as { stories: unknown; former: Packed<string[]>[]; tries: Packed<Millis>[] };
     this.#stories.restore(s.stories);
     this.#former.restore(s.former, copy);
     this.#tries.restore(s.tries, Number);
@@ -247,5 +243,5 @@ export default defineDetector({
   summary: 'Requests whose Via or Contact cannot belong to the address that they came from',
   parameters,
   consumes: ['request.seen', 'request.answered', 'request.own-address', 'register.accepted', 'auth.succeeded'],
-  create: (p, site) => new SpoofedSource(p, site),
+  create: (p, site, { friends }) => new SpoofedSource(p, site, friends),
 });

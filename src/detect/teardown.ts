@@ -6,7 +6,7 @@ import { SlidingDistinct } from '../windows.ts';
 import { AddressStories, NOTHING, type AddressStory } from './address-story.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { networkOf } from './devices.ts';
-import { Friends } from './friends.ts';
+import type { Friends } from './friends.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, listed, printable } from './phrases.ts';
 
@@ -35,19 +35,17 @@ class Teardown implements Detector<Taken['kind']> {
   #dialogs: SlidingDistinct;
   #began: Millis | null = null;
 
-  constructor(p: z.output<typeof parameters>, site: Site) {
+  constructor(p: z.output<typeof parameters>, site: Site, friends: Friends) {
     this.#p = p;
     this.#site = site;
-    this.#friends = new Friends(p.remember);
+    this.#friends = friends;
     this.#stories = new AddressStories(p.window);
     this.#dialogs = new SlidingDistinct(p.window, 256);
   }
 
   on(event: Taken): readonly EvidenceDraft[] {
     this.#began ??= event.at;
-    if (event.kind === 'dialog.request') return this.#request(event);
-    this.#friends.note(event);
-    return NOTHING;
+    return event.kind === 'dialog.request' ? this.#request(event) : NOTHING;
   }
 
   #request(event: DialogRequest): readonly EvidenceDraft[] {
@@ -55,7 +53,7 @@ class Teardown implements Detector<Taken['kind']> {
     if (event.inDialogSource === true || event.trunk !== null) return NOTHING;
     if (this.#site.networks.isPbx(source)) return NOTHING;
     if (event.inDialogSource === null) return this.#unknown(event);
-    if (account !== null && this.#friends.isHome(source, account, at)) return NOTHING;
+    if (account !== null && this.#friends.isHome(source, account, at, this.#p.remember)) return NOTHING;
     const near = event.expected.some((peer) => networkOf(peer) === networkOf(source));
     if (near && event.tagsMatch !== false) return NOTHING;
     const key = `${source}|${event.tagsMatch === false ? 'guessed' : 'known'}`;
@@ -108,7 +106,7 @@ class Teardown implements Detector<Taken['kind']> {
   /** Nobody saw such a dialog begin: guessing, or one from before the start. */
   #unknown(event: DialogRequest): readonly EvidenceDraft[] {
     const { source, at } = event;
-    if (at - (this.#began ?? at) < this.#p.settle || this.#friends.has(source, at)) return NOTHING;
+    if (at - (this.#began ?? at) < this.#p.settle || this.#friends.has(source, at, this.#p.remember)) return NOTHING;
     const key = `${source}|unknown`;
     const story = this.#add(key, event);
     if (story.calls.length < this.#p.unknown) return NOTHING;
@@ -124,12 +122,11 @@ class Teardown implements Detector<Taken['kind']> {
   }
 
   size(): number {
-    return this.#friends.size + this.#stories.size;
+    return this.#stories.size;
   }
 
   snapshot(): unknown {
     return {
-      friends: this.#friends.snapshot(),
       stories: this.#stories.snapshot(),
       dialogs: this.#dialogs.snapshot(),
       began: this.#began,
@@ -137,8 +134,7 @@ class Teardown implements Detector<Taken['kind']> {
   }
 
   restore(snapshot: unknown): void {
-    const s = snapshot as { friends: unknown; stories: unknown; dialogs: [string, Millis][]; began: Millis | null };
-    this.#friends.restore(s.friends);
+    const s = snapshot as { stories: unknown; dialogs: [string, Millis][]; began: Millis | null };
     this.#stories.restore(s.stories);
     this.#dialogs = SlidingDistinct.restore(this.#p.window, 256, s.dialogs);
     this.#began = s.began;
@@ -166,5 +162,5 @@ export default defineDetector({
   summary: 'Requests that end, divert or transfer a call, from an address that is no party to it',
   parameters,
   consumes: ['dialog.request', 'register.accepted', 'auth.succeeded'],
-  create: (p, site) => new Teardown(p, site),
+  create: (p, site, { friends }) => new Teardown(p, site, friends),
 });

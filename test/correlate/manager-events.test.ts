@@ -429,6 +429,34 @@ describe('correlate: what the guard tells', () => {
       ['refused 1001 to 00371670 from null by account/1001'],
     ],
     [
+      'a failure behind a proxy is told when the mirror shows whose it is, once',
+      (w) => {
+        w.ami(T, ...security('InvalidAccountID', '100', PBX, 'c1'));
+        w.ami(T, ...security('InvalidAccountID', '100', PBX, 'c2'));
+        w.play(new Station('203.0.113.9').call(T + 900, '100', '00371670', { callId: 'c1' }).slice(0, 1));
+        w.play(new Station('203.0.113.9').call(T + 901, '100', '00371670', { callId: 'c1' }).slice(0, 1));
+      },
+      ['failed 100 from 203.0.113.9: unknown-account'],
+    ],
+    [
+      'one that the mirror shows more than two seconds later is not',
+      (w) => {
+        w.ami(T, ...security('InvalidAccountID', '100', PBX, 'c1'));
+        w.play(new Station('203.0.113.9').call(T + 2_001, '100', '00371670', { callId: 'c1' }).slice(0, 1));
+      },
+      [],
+    ],
+    [
+      'one whose wrong password the mirror tells as well is one',
+      (w) => {
+        const phone = new Station('203.0.113.9');
+        const register = phone.request(T + 5, { user: '1001', callId: 'c1', auth: '1001' });
+        w.ami(T, ...security('ChallengeResponseFailed', '1001', PBX, 'c1'));
+        w.play([register, phone.answer(T + 9, register, 403)]);
+      },
+      ['failed 1001 from 203.0.113.9: wrong-credentials'],
+    ],
+    [
       'a PIN',
       (w) =>
         w.ami(

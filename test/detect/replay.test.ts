@@ -95,10 +95,14 @@ describe('replay', () => {
     ['the same without credentials', [copied(T, { offersCredentials: false })], [`medium ${THIEF}`]],
     [
       'the same within 100 ms: a network that is mirrored on both sides of a NAT',
-      [seen(T, { ...invite(credentials), cseq: 2 }), copied(T + 99)],
+      [seen(T, { ...invite(credentials), cseq: 2 }), copied(T + 99, { firstSeenAt: T })],
       [`medium ${THIEF}`],
     ],
-    ['the same 100 ms later', [seen(T, { ...invite(credentials), cseq: 2 }), copied(T + 100)], [`high ${THIEF}`]],
+    [
+      'the same 100 ms later',
+      [seen(T, { ...invite(credentials), cseq: 2 }), copied(T + 100, { firstSeenAt: T })],
+      [`high ${THIEF}`],
+    ],
     ['sixteen times from its own address is a flood, not this', [copied(T, { source: OWNER, repeats: 16 })], []],
     [
       'another server of the same carrier',

@@ -28,6 +28,7 @@ import type {
   RequestSeen,
   Tick,
 } from '../../src/model.ts';
+import { Friends } from '../../src/detect/friends.ts';
 import type { Detector, DetectorDefinition, Shared } from '../../src/detect/index.ts';
 import { noHabits } from '../../src/detect/habits.ts';
 import type { Site } from '../../src/site/index.ts';
@@ -120,6 +121,8 @@ export const repeated = (at: Millis, over: Over<RequestRepeated> = {}): RequestR
   transport: 'udp',
   trunk: null,
   firstSource: OWNER,
+  firstSeenAt: at - 60_000,
+  account: null,
   repeats: 1,
   offersCredentials: true,
   ...over,
@@ -406,12 +409,28 @@ export function judge(
   shared: Partial<Shared> = {},
 ): Judge {
   const known = definition as DetectorDefinition;
-  const detector: Detector = known.create(known.parameters.parse(parameters), site, { habits: noHabits, ...shared });
+  const friends = new Friends();
+  const made: Detector = known.create(known.parameters.parse(parameters), site, {
+    habits: noHabits,
+    friends,
+    ...shared,
+  });
   const kinds = new Set<string>(known.consumes);
-  return {
-    detector,
-    take: (...events) => events.filter((e) => kinds.has(e.kind)).flatMap((e) => [...detector.on(e)]),
+  const detector: Detector = {
+    on: (event) => {
+      const found = kinds.has(event.kind) ? made.on(event) : [];
+      friends.take(event);
+      return found;
+    },
+    size: () => made.size() + friends.size,
+    snapshot: () => ({ made: made.snapshot(), friends: friends.snapshot() }),
+    restore: (snapshot) => {
+      const s = snapshot as { made: unknown; friends: unknown };
+      made.restore(s.made);
+      friends.restore(s.friends);
+    },
   };
+  return { detector, take: (...events) => events.flatMap((e) => [...detector.on(e)]) };
 }
 
 /** `high 198.18.5.66`, for tables. */
