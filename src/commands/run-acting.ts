@@ -86,10 +86,11 @@ export class RunActing {
     return settings.log.attacks === '' ? null : new AttackLog(resolve(directory, settings.log.attacks), counters, log);
   }
 
-  /** Every event: a call whose channel has become known, or that was answered, may be one that is to be hung up. */
+  /** Every event: a call whose channel has become known, or that was answered, may be one that is to be hung up; a thief may be back. */
   watch(event: Event): void {
     if ((event.kind === 'call.started' || event.kind === 'call.updated') && event.uniqueid !== null)
       this.enforcer.learnt();
+    if (event.kind === 'register.accepted') this.enforcer.registered(event);
     if (event.kind === 'call.answered' || event.kind === 'call.updated') this.enforcer.answered(event);
   }
 

@@ -1,6 +1,6 @@
 import type { Counters } from '../counters.ts';
 import type { Log } from '../log.ts';
-import type { CallFacts, Decision, DecisionState, Millis } from '../model.ts';
+import type { CallFacts, Decision, DecisionState, Millis, RegisterAccepted } from '../model.ts';
 import type { AmiSession } from '../pbx/ami.ts';
 import type { MediaEncryption } from '../pbx/endpoint-object.ts';
 import type { KamailioRpc } from '../pbx/kamailio.ts';
@@ -34,6 +34,8 @@ export interface Enforcer {
   decide(decisions: readonly Decision[], detail?: Partial<ActDetail>): void;
   /** A call was answered, or more is known of one that was: it is hung up where a block stands that should have refused it. */
   answered(call: CallFacts): void;
+  /** A registration was accepted: where it is one whose contact was ended as a thief's, it is ended again. */
+  registered(event: RegisterAccepted): void;
   /** A decision by hand. `until` null is 24 hours. */
   block(kind: Kind, value: string, until: Millis | null, why: string): BlockResult;
   /**

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Action, CallFacts, Decision, Millis } from '../model.ts';
+import type { Action, CallFacts, Decision, Millis, RegisterAccepted } from '../model.ts';
 import { PeerError } from '../errors.ts';
 import type { AmiSession } from '../pbx/ami.ts';
 import { endpointObject, type MediaEncryption } from '../pbx/endpoint-object.ts';
@@ -26,6 +26,7 @@ import { Ledger, newRow, textIn } from './ledger.ts';
 import { makeLoops } from './loops.ts';
 import { pastBlock } from './past-blocks.ts';
 import type { LoopHandlers, TargetLoop } from './reconcile.ts';
+import { Returning } from './returning.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
 import { allowedBy, check, readsAsDestination, type Checked } from './safeguards.ts';
 import { Spending } from './spending.ts';
@@ -48,6 +49,7 @@ export class Enforcing implements Enforcer {
   readonly #ledger: Ledger;
   readonly #acts: Acts;
   readonly #rotation: Rotation;
+  readonly #returning: Returning;
   /** objects of rotated secrets by auth id */
   readonly #secrets = new Map<string, string>();
   readonly #declaring: Declaring;
@@ -83,6 +85,10 @@ export class Enforcing implements Enforcer {
       ...(options.kamailio === undefined ? {} : { kamailio: options.kamailio }),
       changed: (row, tookMs) => this.#actChanged(row, tookMs),
       log: options.log,
+    });
+    this.#returning = new Returning({
+      contained: (account) => this.#isContained(account),
+      again: (row, now) => this.#endAgain(row, now),
     });
     this.#rotation = new Rotation({
       ami: options.ami ?? ((): null => null),
@@ -122,6 +128,7 @@ export class Enforcing implements Enforcer {
     for (const row of this.#ledger.load()) {
       if (isAct(row.kind)) {
         if (row.state === 'pending') this.#acts.take(row, now, performance.now());
+        else this.#contactEnded(row);
         continue;
       }
       const kind = row.kind as Kind;
@@ -224,8 +231,30 @@ export class Enforcing implements Enforcer {
     this.decide([decision], { account: call.account });
   }
 
+  registered(event: RegisterAccepted): void {
+    if (this.#returning.size > 0) this.#returning.registered(event, this.#options.now());
+  }
+
+  #contactEnded(row: Enforcement): void {
+    if (row.kind === 'expire-contact' && row.state === 'done') this.#returning.ended(row);
+  }
+
+  /** Nobody has spared the account, and what a rule put up against its misuse stands. */
+  #isContained(account: string): boolean {
+    const byRule = (kind: Kind): boolean =>
+      this.#claims.desired.get(kind, account)?.claims.some(({ by }) => by === 'rule') === true;
+    return this.#allowed(account) === null && (byRule('international') || byRule('account'));
+  }
+
+  #endAgain(row: Enforcement, now: Millis): void {
+    this.#options.counters.add('enforce.expire-contact.again');
+    this.#options.log.info({ account: row.value }, 'the contact that was ended is there again: ended once more');
+    this.#acts.take({ ...row, state: 'pending', code: '', tries: 0, since: now }, now, performance.now());
+  }
+
   #actChanged(row: Enforcement, tookMs: number | null): void {
     this.#ledger.put(row);
+    this.#contactEnded(row);
     if (tookMs !== null) this.#lastActMs = tookMs;
     if (row.state !== 'pending') {
       this.#options.counters.add(`enforce.${row.kind}.${row.state}`);
@@ -420,6 +449,7 @@ export class Enforcing implements Enforcer {
   tick(now: Millis): void {
     const started = performance.now();
     for (const change of this.#claims.desired.expire(now)) this.#claims.moved(change, 'expired', started);
+    this.#returning.tick(now);
     this.#acts.tick(now);
     for (const loop of this.#loops) loop.tick(now);
     this.#ledger.tick(now);

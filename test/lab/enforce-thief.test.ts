@@ -96,6 +96,28 @@ for (const site of sites)
       assert.ok(first !== undefined, 'it is told, too');
     });
 
+    it('registers as somebody else from a place that may not be blocked: out again each time, and the owner is called', async () => {
+      const others = await people('1001');
+      const owner = await lab().phone('1106', { address: homeAddress('1106') });
+      assert.equal((await owner.register()).status, 200);
+      const at = '127.0.10.99'; // within network.local
+      const thief = await lab().phone('1106', { address: at, userAgent: 'Linphone/4.2', timeoutMs: 2_000 });
+      for (let i = 0; i < 6; i++) {
+        const { status } = await thief.register();
+        assert.equal(status, 200, 'his address is nobody-to-block');
+        await until(`his contact is gone, time ${i}`, OUT, async () => !(await contactsOf(lab(), '1106')).includes(at));
+        assert.ok((await contactsOf(lab(), '1106')).length >= 1, "the owner's contact stands");
+      }
+      const caller = await lab().phone('1002');
+      await caller.register();
+      assert.equal(await caller.dial('1106').settled, 200);
+      assert.equal(owner.calls.filter(({ direction }) => direction === 'incoming').length, 1);
+      assert.equal(thief.calls.filter(({ direction }) => direction === 'incoming').length, 0, 'he hears nothing of it');
+      assert.equal((await thief.callFor(costly[0], 50)).status, 403);
+      assert.deepEqual(await others.stop(), []);
+      for (const phone of [owner, thief, caller]) phone.close();
+    });
+
     it('calls abroad as an account from where it never registered: cut, and the account called from there no more', async () => {
       const others = await people('1104', '1001');
       const caller = await lab().stranger(13, {
@@ -108,7 +130,7 @@ for (const site of sites)
       told(attempts);
       await until('his REGISTER is refused', OUT, async () => (await caller.register()).status === 403);
       assert.deepEqual(await others.stop(), []);
-      assert.deepEqual(await unexpected(lab(), ['1104', '1101', '1005', ...[11, 12, 13].map(strangerAddress)]), []);
+      assert.deepEqual(await unexpected(lab(), ['1104', '1101', '1005', '1106', ...[11, 12, 13].map(strangerAddress)]), []);
     });
   });
 

@@ -7,7 +7,7 @@ import { createEnforcer, type Enforcer, type EnforcerOptions } from '../../src/r
 import type { EnforcementStore } from '../../src/respond/ledger.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/time.ts';
-import { started } from '../support/events.ts';
+import { registered, started } from '../support/events.ts';
 import { FakePbx } from '../support/fake-pbx.ts';
 import { useNft } from '../support/nft.ts';
 import { recordingLog, type Logged } from '../support/log.ts';
@@ -640,5 +640,80 @@ describe('acts', () => {
       ['done', 'failed', 'failed'],
     );
     assert.equal(bench.store.enforcement.of(rotate.id)[0]?.code, 'peer-refused', 'this PBX tells no auth object');
+  });
+
+  describe('a thief who registers again', () => {
+    const THIEF = '10.0.0.66';
+    const OWNER = '10.0.0.4';
+    const key = (address: string): string => `/registrar/contact/1004;@${address}`;
+    /** `address` registers; the PBX has the contact then, and ringfence is told. */
+    const registers = (bench: Bench, address: string): void => {
+      const uri = `sip:1004@${address}:5060`;
+      bench.pbx?.database.set(key(address), JSON.stringify({ uri, endpoint: '1004', expiration_time: '1795289999' }));
+      bench.enforcer.registered(registered(bench.now, { source: address, contact: uri }, { account: '1004' }));
+    };
+    const here = (bench: Bench, address: string): boolean => bench.pbx?.database.has(key(address)) === true;
+    const robbed = async (): Promise<{ bench: Bench; block: Decision }> => {
+      const bench = new Bench();
+      await bench.login();
+      for (const address of [OWNER, THIEF]) registers(bench, address);
+      const block = bench.decide('block-international', '1004');
+      const decision = bench.decide('expire-contact', '1004', { state: 'observed' });
+      bench.enforcer.decide([{ ...decision, state: 'pending' }], { sources: [THIEF], account: '1004' });
+      await bench.pass(SECOND);
+      assert.deepEqual([here(bench, OWNER), here(bench, THIEF)], [true, false]);
+      return { bench, block };
+    };
+
+    it('is out again each time, after a restart too, and the owner stays', async () => {
+      const { bench } = await robbed();
+      for (let i = 0; i < 5; i++) {
+        if (i === 3) {
+          bench.restart();
+          await bench.login();
+        }
+        registers(bench, OWNER);
+        registers(bench, THIEF);
+        await bench.pass(1_500);
+        assert.deepEqual([here(bench, OWNER), here(bench, THIEF)], [true, false], `time ${i}`);
+      }
+      assert.equal(bench.counters.all()['enforce.expire-contact.again'], 5);
+    });
+
+    it('every tenth of a second is looked after once a second', async () => {
+      const { bench } = await robbed();
+      for (let i = 0; i < 100; i++) {
+        registers(bench, THIEF);
+        await bench.pass(100);
+      }
+      const times = bench.counters.all()['enforce.expire-contact.again'] ?? 0;
+      assert.ok(times >= 8 && times <= 12, String(times));
+      await bench.pass(2 * SECOND);
+      assert.equal(here(bench, THIEF), false, 'and the last time is not forgotten');
+    });
+
+    const ends: [string, (bench: Bench) => unknown][] = [
+      ['the block of his calls was taken back', (b) => b.enforcer.unblock({ kind: 'international', value: '1004' })],
+      ['the account was allowed by hand', (b) => b.enforcer.allow('1004', b.now + HOUR, 'it is his second phone')],
+      ['the block has ended', (b) => b.pass(HOUR)],
+      ['enforcing was switched off', (b) => b.enforcer.unblock({ by: 'rule' })],
+    ];
+    for (const [sentence, end] of ends)
+      it(`stays when ${sentence}`, async () => {
+        const { bench } = await robbed();
+        await end(bench);
+        registers(bench, THIEF);
+        await bench.pass(2 * SECOND);
+        assert.equal(here(bench, THIEF), true);
+      });
+
+    it('of another account, or from elsewhere, is nobody that we know', async () => {
+      const { bench } = await robbed();
+      registers(bench, '10.0.0.5');
+      bench.enforcer.registered(registered(bench.now, { source: THIEF }, { account: '1005' }));
+      await bench.pass(2 * SECOND);
+      assert.equal(here(bench, '10.0.0.5'), true);
+      assert.equal(bench.counters.all()['enforce.expire-contact.again'], undefined);
+    });
   });
 });
