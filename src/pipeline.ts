@@ -9,7 +9,7 @@ import type { Detector, Shared } from './detect/detector.ts';
 import { Friends } from './detect/friends.ts';
 import { detectors } from './detect/index.ts';
 import { HABITS_VERSION, LearnedHabits } from './detect/learned-habits.ts';
-import type { Event, EventKind, Millis } from './model.ts';
+import type { CallFacts, Event, EventKind, Millis } from './model.ts';
 import { toEvidence } from './respond/ids.ts';
 import { Incidents, INCIDENTS_VERSION, type Change, type IncidentsSnapshot } from './respond/incidents.ts';
 import { Policy } from './respond/policy.ts';
@@ -27,6 +27,8 @@ export interface PipelineOptions {
   readonly site: Site;
   /** may what is decided be done? Decisions are then `pending`, else (the default) `observed` */
   readonly enforce?: boolean;
+  /** does what stands at the PBX refuse this call by itself? Then nothing of it is up */
+  readonly refused?: (call: CallFacts) => boolean;
   /** take call records from AMI events too: where no Master.csv is followed, else each would be judged twice */
   readonly amiRecords: boolean;
   /** [hep] call_silence: when a silent call is given up */
@@ -67,7 +69,18 @@ export class Pipeline {
     const { site, changed, watch } = options;
     this.#amiRecords = options.amiRecords ? { zone: new Zone(site.timezone) } : null;
     this.incidents = new Incidents(site.networks);
-    this.policy = new Policy({ respond: options.respond, site, enforce: options.enforce === true });
+    const { refused } = options;
+    this.policy = new Policy({
+      ...{ respond: options.respond, site, enforce: options.enforce === true },
+      ...(refused === undefined
+        ? {}
+        : {
+            refused: (key) => {
+              const call = this.correlator.call(key);
+              return call !== null && refused(call);
+            },
+          }),
+    });
     this.habits = new LearnedHabits(site);
     const shared: Shared = { habits: this.habits, friends: this.#friends };
     const running = new Map<string, Detector>();

@@ -175,6 +175,7 @@ class Daemon {
     const silence = parseDuration(settings.hep?.call_silence ?? '');
     return new Pipeline({
       ...{ live: true, detect, respond, enforce, site, amiRecords, changed, watch },
+      refused: (call) => this.#acting.enforcer.refuses(call),
       ...(silence.ok ? { silence: silence.value } : {}),
     });
   }

@@ -1,4 +1,4 @@
-import type { Binding, CallRecord, Event, Malformed, Millis } from '../model.ts';
+import type { Binding, CallFacts, CallRecord, Event, Malformed, Millis } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import type { AmiMessage } from '../wire/ami.ts';
 import { MINUTE } from '../time.ts';
@@ -151,6 +151,11 @@ export class Correlator {
     this.#records.forgetOwners();
     this.#calls.keepOnly(new Set(state.channels.map((c) => c.uniqueid)));
     for (const c of state.channels) this.#manager.standing(c);
+  }
+
+  /** What is known of a call by ringfence's key of it; null: nothing, or no more. */
+  call(key: string): CallFacts | null {
+    return this.#calls.byKey(key) ?? null;
   }
 
   /**

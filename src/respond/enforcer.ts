@@ -34,6 +34,8 @@ export interface Enforcer {
   decide(decisions: readonly Decision[], detail?: Partial<ActDetail>): void;
   /** A call was answered, or more is known of one that was: it is hung up where a block stands that should have refused it. */
   answered(call: CallFacts): void;
+  /** Does what stands refuse this call by itself, so that there is nothing to hang up? */
+  refuses(call: CallFacts): boolean;
   /** A registration was accepted: where it is one whose contact was ended as a thief's, it is ended again. */
   registered(event: RegisterAccepted): void;
   /** A decision by hand. `until` null is 24 hours. */

@@ -9,7 +9,7 @@ import { Acts, isAct, type ActDetail } from './acts.ts';
 import { Claims } from './claims.ts';
 import type { Declared } from './declarations.ts';
 import { Declaring } from './declaring.ts';
-import { REFUSING, type Claim, type Claimant, type EntryChange, type Kind } from './enforcement.ts';
+import { REFUSING, type Claim, type Claimant, type Entry, type EntryChange, type Kind } from './enforcement.ts';
 import type {
   AllowResult,
   BlockResult,
@@ -24,7 +24,7 @@ import type {
 import { deterministicId } from './ids.ts';
 import { Ledger, newRow, textIn } from './ledger.ts';
 import { makeLoops } from './loops.ts';
-import { pastBlock } from './past-blocks.ts';
+import { isRefused, pastBlock } from './past-blocks.ts';
 import type { LoopHandlers, TargetLoop } from './reconcile.ts';
 import { Returning } from './returning.ts';
 import { Rotation, secretOf, type RotateResult } from './rotation.ts';
@@ -229,6 +229,23 @@ export class Enforcing implements Enforcer {
       if (row.kind === 'hang-up' && row.value === target && row.state !== 'failed') return;
     this.#ledger.decided(decision);
     this.decide([decision], { account: call.account });
+  }
+
+  refuses(call: CallFacts): boolean {
+    const { desired } = this.#claims;
+    return isRefused(
+      call,
+      this.#site,
+      (kind, value) => desired.get(kind, value),
+      (entry) => this.#provedAt(entry),
+    );
+  }
+
+  /** Since when an entry is known to stand at all targets that hold such entries. */
+  #provedAt({ kind, value, claims }: Entry): Millis | null {
+    if (!this.#claims.holds(kind, value)) return null;
+    const times = claims.flatMap(({ id }) => Object.values(this.#ledger.get(kind, value, id)?.proof ?? {}));
+    return times.length === 0 ? null : Math.min(...times);
   }
 
   registered(event: RegisterAccepted): void {

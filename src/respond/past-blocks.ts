@@ -1,4 +1,4 @@
-import type { CallFacts, Decision } from '../model.ts';
+import type { CallFacts, Decision, Millis } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import type { Claim, Entry, Kind } from './enforcement.ts';
 import { deterministicId } from './ids.ts';
@@ -23,6 +23,24 @@ function entriesOf(call: CallFacts, site: Site, standing: (kind: Kind, value: st
   for (let length = 1; length <= (number.e164?.length ?? 0); length++)
     found.push(standing('number', (number.e164 ?? '').slice(0, length)));
   return found.flatMap((entry) => entry ?? []);
+}
+
+/**
+ * Is this call one that the guard refuses by itself? It is not answered, and a block that stands in its way was seen to stand before it
+ * began (`provedAt`: since when, null: not proved). Nothing of it is up, so nothing is hung up; should it be answered all the same,
+ * `pastBlock` has it hung up.
+ */
+export function isRefused(
+  call: CallFacts,
+  site: Site,
+  standing: (kind: Kind, value: string) => Entry | undefined,
+  provedAt: (entry: Entry) => Millis | null,
+): boolean {
+  if (call.answeredAt !== null) return false;
+  return entriesOf(call, site, standing).some((entry) => {
+    const at = entry.claims.some(({ by }) => by !== 'settings') ? provedAt(entry) : null;
+    return at !== null && at <= call.startedAt;
+  });
 }
 
 /**

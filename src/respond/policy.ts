@@ -1,7 +1,7 @@
 import type { Evidence, Incident, Millis } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import { formatDuration } from '../time.ts';
-import { aimOf, type Spared } from './aims.ts';
+import { aimOf, type Aim, type Spared } from './aims.ts';
 import { listOf, RESPONSES, type RespondOptions, type Response } from './options.ts';
 import { Repeats, type RepeatsSnapshot } from './repeats.ts';
 import { concerns, rulesOf, verdictOf, type Rule, type Seen } from './rules.ts';
@@ -40,6 +40,8 @@ export interface PolicyOptions {
   readonly site: Site;
   /** mode = "enforce": may anything be done at all? */
   readonly enforce: boolean;
+  /** does what stands already refuse this call (by ringfence's key of it)? Nothing of it is up then, and nothing is hung up */
+  readonly refused?: (call: string) => boolean;
 }
 
 /**
@@ -103,7 +105,7 @@ export class Policy {
   }
 
   #verdict(action: Response, rule: Rule, why: string, { evidence, site }: Seen): Verdict {
-    const { targets, spared } = aimOf(action, evidence, site);
+    const { targets, spared } = this.#aim(action, evidence, site);
     const observedBy = this.#observedBy(action, evidence);
     const state = observedBy === null ? 'pending' : 'observed';
     const lasts = rule.does.get(action) ?? null;
@@ -114,6 +116,18 @@ export class Policy {
       return { action, target, until, why: `${why} (${rule.name})${again}`, state };
     });
     return { action, rule, forbidden: false, proposals, spared, observedBy };
+  }
+
+  #aim(action: Response, evidence: Evidence, site: Site): Aim {
+    const aim = aimOf(action, evidence, site);
+    const { refused } = this.#options;
+    if (action !== 'hang-up' || refused === undefined) return aim;
+    const [stopped, up] = [aim.targets.filter(refused), aim.targets.filter((call) => !refused(call))];
+    const spared = stopped.map((target): Spared => ({
+      target,
+      reason: 'a block that stands refuses it: it is not up',
+    }));
+    return { targets: up, spared: [...aim.spared, ...spared] };
   }
 
   /** The setting that keeps this from being done; the strictest wins. */

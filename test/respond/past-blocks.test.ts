@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CallFacts } from '../../src/model.ts';
 import type { Claimant, Entry, Kind } from '../../src/respond/enforcement.ts';
-import { pastBlock } from '../../src/respond/past-blocks.ts';
+import { isRefused, pastBlock } from '../../src/respond/past-blocks.ts';
 import { NIGHT, started, THIEF } from '../support/events.ts';
 import { testSite } from '../support/site.ts';
 
@@ -78,6 +78,32 @@ describe('a call that got past a block', () => {
           incident: 'incident of claim',
           at: facts.answeredAt,
         },
+      );
+    });
+
+  const refusals: [string, CallFacts, Entry[], number | null, boolean][] = [
+    ['the block stood before', call({ answeredAt: null }), [entry('international', '1004')], NIGHT - 1, true],
+    ['just then', call({ answeredAt: null }), [entry('international', '1004')], NIGHT, true],
+    [
+      'the block was proved after its start',
+      call({ answeredAt: null }),
+      [entry('international', '1004')],
+      NIGHT + 1,
+      false,
+    ],
+    ['the block is not proved', call({ answeredAt: null }), [entry('international', '1004')], null, false],
+    ['it was answered all the same', call(), [entry('international', '1004')], NIGHT - 1, false],
+    ['the block is of another account', call({ answeredAt: null }), [entry('account', '1005')], NIGHT - 1, false],
+    ['an emergency call', call({ answeredAt: null, dialled: '112' }), [entry('account', '1004')], NIGHT - 1, false],
+    ["the settings' own", call({ answeredAt: null }), [entry('account', '1004', NIGHT, 'settings')], NIGHT - 1, false],
+  ];
+  for (const [sentence, facts, entries, provedAt, expected] of refusals)
+    it(`${expected ? 'is refused and not hung up' : 'is not known to be refused'}: ${sentence}`, () => {
+      const standing = (kind: Kind, value: string): Entry | undefined =>
+        entries.find((e) => e.kind === kind && e.value === value);
+      assert.equal(
+        isRefused(facts, SITE, standing, () => provedAt),
+        expected,
       );
     });
 
