@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type { CallRecord } from '../../../src/model.ts';
 
 export interface Work {
-  readonly work: 'split' | 'read' | 'judge' | 'decode' | 'sip' | 'correlate' | 'detect';
+  readonly work: 'split' | 'read' | 'judge' | 'decode' | 'sip' | 'correlate' | 'first' | 'detect';
 }
 
 export interface Done {
@@ -27,6 +27,7 @@ const { parseSip } = await load<typeof import('../../../src/wire/sip.ts')>('wire
 const { Correlator } = await load<typeof import('../../../src/correlate/index.ts')>('correlate/index.js');
 const { Zone } = await load<typeof import('../../../src/time.ts')>('time.js');
 const { Pipeline } = await load<typeof import('../../../src/pipeline.ts')>('pipeline.js');
+const { detectors } = await load<typeof import('../../../src/detect/index.ts')>('detect/index.js');
 const { createSite } = await load<typeof import('../../../src/site/index.ts')>('site/index.js');
 const { settingsSchema } = await load<typeof import('../../../src/config.ts')>('config.js');
 
@@ -41,8 +42,14 @@ function siteOf(): ConstructorParameters<typeof Correlator>[0] {
   return site.value;
 }
 
-const pipelineOf = (live: boolean): InstanceType<typeof Pipeline> =>
-  new Pipeline({
+/** The detectors that stood before there were others, which all together are compared with. */
+const FIRST = new Set(['brute-force', 'out-of-hours-calls', 'registration-hijack', 'scan', 'unregistered-caller']);
+
+function pipelineOf(live: boolean, which: (name: string) => boolean = () => true): InstanceType<typeof Pipeline> {
+  const all = [...detectors];
+  const running = detectors as unknown as (typeof detectors)[number][];
+  running.splice(0, running.length, ...all.filter(({ name }) => which(name)));
+  const pipeline = new Pipeline({
     live,
     detect: settings.detect,
     respond: settings.respond,
@@ -50,6 +57,9 @@ const pipelineOf = (live: boolean): InstanceType<typeof Pipeline> =>
     amiRecords: false,
     changed: () => undefined,
   });
+  running.splice(0, running.length, ...all);
+  return pipeline;
+}
 
 async function split(): Promise<number> {
   let rows = 0;
@@ -123,6 +133,10 @@ const works: Record<Work['work'], () => number | Promise<number>> = {
     }),
   correlate: () => {
     const correlator = new Correlator(siteOf(), { live: true }, () => undefined);
+    return correlated({ sip: correlator.sip.bind(correlator) });
+  },
+  first: () => {
+    const { correlator } = pipelineOf(true, (name) => FIRST.has(name));
     return correlated({ sip: correlator.sip.bind(correlator) });
   },
   detect: () => {
