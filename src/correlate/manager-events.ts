@@ -197,8 +197,7 @@ export class ManagerEvents {
     const ami = event.get('Service') === 'AMI';
     if (found === null) {
       const callId = event.get('SessionID') ?? '';
-      if (!ami && callId !== '')
-        this.#early.hold(callId, { event, seenAt, username, reason }, this.#context.clock.now);
+      if (!ami && callId !== '') this.#early.hold(callId, { event, seenAt, username, reason }, this.#context.clock.now);
       return;
     }
     const offer = {

@@ -130,7 +130,10 @@ for (const site of sites)
       told(attempts);
       await until('his REGISTER is refused', OUT, async () => (await caller.register()).status === 403);
       assert.deepEqual(await others.stop(), []);
-      assert.deepEqual(await unexpected(lab(), ['1104', '1101', '1005', '1106', ...[11, 12, 13].map(strangerAddress)]), []);
+      assert.deepEqual(
+        await unexpected(lab(), ['1104', '1101', '1005', '1106', ...[11, 12, 13].map(strangerAddress)]),
+        [],
+      );
     });
   });
 
