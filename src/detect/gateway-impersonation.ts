@@ -104,7 +104,7 @@ class GatewayImpersonation implements Detector<Taken['kind']> {
     const story = this.#stories.add(key, { at, source, method, callId, name: named.how, userAgent, proof });
     if (method === 'INVITE')
       this.#invites.set(callId, { key, source, trunk: named.trunk, relayed: isRelayed(request) });
-    const mistaken = isRelayed(request) || this.#friends.has(source, at);
+    const mistaken = isRelayed(request) || this.#friends.has(source, at, this.#p.remember);
     const severity = story.count >= this.#p.requests && !mistaken ? 'high' : 'medium';
     return this.#tell(key, story, named.trunk, severity, 'refused or not yet answered');
   }

@@ -143,7 +143,8 @@ class SpoofedSource implements Detector<Taken['kind']> {
     const { source, proof, method, callId, userAgent, fromUser } = request;
     if (trunk !== null || fromUser === '' || !JUDGED.has(method) || isRelayed(request)) return NOTHING;
     const { networks, accounts } = this.#site;
-    if (networks.isLocal(source) || networks.isPbx(source) || this.#friends.has(source, at)) return NOTHING;
+    if (networks.isLocal(source) || networks.isPbx(source) || this.#friends.has(source, at, this.#p.remember))
+      return NOTHING;
     const base = sourceKey(source);
     // who shows one is judged by what becomes of it
     if (request.authUser !== null) this.#tries.set(base, at);
