@@ -65,8 +65,8 @@ function buildProgram(): Command {
       new Option('--config <file>', 'settings (default: /etc/ringfence/ringfence.toml, then ./ringfence.toml)'),
     )
     .addOption(
-      new Option('--format <form>', 'text for people, json (one object a line) for scripts')
-        .choices(['text', 'json'])
+      new Option('--format <form>', 'text for people, json (one object a line) for scripts; report also html and csv')
+        .choices(['text', 'json', 'html', 'csv'])
         .default('text'),
     )
     .option('--quiet', 'say nothing but results and errors', false)
@@ -75,7 +75,12 @@ function buildProgram(): Command {
       '\nExit status: 0 done, nothing found, yes; 1 alerts found (see --fail-on) or no; 2 it could not do its job.',
     )
     .showSuggestionAfterError()
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (all, command) => {
+      const { format } = all.opts<{ format: string }>();
+      if (command.name() !== 'report' && (format === 'html' || format === 'csv'))
+        command.error(`error: --format ${format} is for ringfence report alone; others have text and json`);
+    });
 
   program
     .command('run')
@@ -486,6 +491,19 @@ function buildProgram(): Command {
       'ringfence-ca.pem',
     )
     .action(action(() => import('./commands/toolbox-ipsec.ts')));
+
+  program
+    .command('report')
+    .description('what was stopped, what was let through, where it went: for people, a mail from cron, a spreadsheet')
+    .option('--since <when>', 'a duration back from now (7d) or a time (default: 1d)', since)
+    .option('--until <when>', 'the same for its end (default: now)', since)
+    .addOption(
+      new Option('--last <period>', 'instead: the last whole one by the calendar').choices(['day', 'week', 'month']),
+    )
+    .addOption(new Option('--language <language>', "instead of the site's").choices(['en', 'de']))
+    .option('--out <file>', 'into a file, whole or not at all, for its owner alone')
+    .option('--mail', 'to those of [notify.mail], as text and HTML', false)
+    .action(action(() => import('./commands/report.ts')));
 
   program
     .command('init')

@@ -3,7 +3,7 @@ import { readNamed, readSecret, type Config } from '../config.ts';
 import { RingfenceError } from '../errors.ts';
 import type { Channel, Rendering } from '../respond/notify/channel.ts';
 import { commandChannel } from '../respond/notify/command.ts';
-import { mailChannel, type MailServer } from '../respond/notify/mail.ts';
+import { mailChannel, type MailChannelOptions, type MailServer } from '../respond/notify/mail.ts';
 import {
   FACILITY,
   millis,
@@ -29,16 +29,13 @@ interface Files {
  * @throws RingfenceError when a file that the settings name cannot be used
  */
 export function openChannels(config: Config, acts: PhoneActs): Channel[] {
-  const { settings, directory } = config;
+  const { settings } = config;
   const { mail, webhook, syslog, command, phone } = settings.notify;
   const { timezone, name: site, language } = settings.site;
-  const files: Files = {
-    secret: (path, setting) => (path === undefined ? null : readSecret(path, directory, setting)),
-    text: (path, setting) => (path === undefined ? null : readNamed(path, directory, setting)),
-  };
+  const files = filesOf(config);
   const rendering = (own: string | undefined): Rendering => ({ language: own ?? language, timezone, site });
   return [
-    ...(mail === undefined ? [] : [mailOf(mail, files, rendering(mail.language))]),
+    ...(mail === undefined ? [] : [mailChannel(mailOf(mail, files, rendering(mail.language)))]),
     ...webhook.map((hook) => webhookOf(hook, files, rendering(hook.language))),
     ...(syslog === undefined ? [] : [syslogOf(syslog, files, rendering(syslog.language))]),
     ...(command === undefined
@@ -48,13 +45,33 @@ export function openChannels(config: Config, acts: PhoneActs): Channel[] {
   ];
 }
 
+/** Files that the settings name, read when they are asked for. */
+function filesOf({ directory }: Config): Files {
+  return {
+    secret: (path, setting) => (path === undefined ? null : readSecret(path, directory, setting)),
+    text: (path, setting) => (path === undefined ? null : readNamed(path, directory, setting)),
+  };
+}
+
+/**
+ * How mails are sent by [notify.mail], for what is no alert.
+ * @throws RingfenceError when there is no such section, or a file that it names cannot be used
+ */
+export function mailOptionsOf(config: Config): MailChannelOptions {
+  const { notify, site } = config.settings;
+  if (notify.mail === undefined)
+    throw new RingfenceError('usage', 'mails go by [notify.mail]: add it to the settings (docs/notify.md)');
+  const rendering = { language: notify.mail.language ?? site.language, timezone: site.timezone, site: site.name };
+  return mailOf(notify.mail, filesOf(config), rendering);
+}
+
 /** `host:port`, the host in brackets where it is an IPv6 address. */
 function hostPort(text: string, fallback: number): { host: string; port: number } {
   const [, bracketed, plain = '', port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
   return { host: bracketed ?? plain, port: port === undefined ? fallback : Number(port) };
 }
 
-function mailOf(options: MailOptions, files: Files, rendering: Rendering): Channel {
+function mailOf(options: MailOptions, files: Files, rendering: Rendering): MailChannelOptions {
   const pass = files.secret(options.password_file, 'notify.mail.password_file');
   const server: MailServer = {
     ...hostPort(options.server, options.tls === 'tls' ? 465 : 25),
@@ -64,7 +81,7 @@ function mailOf(options: MailOptions, files: Files, rendering: Rendering): Chann
   };
   const machine = hostname();
   const from = options.from ?? `ringfence@${machine.includes('.') ? machine : `${machine}.localdomain`}`;
-  return mailChannel({ ...rendering, server, from, to: options.to });
+  return { ...rendering, server, from, to: options.to };
 }
 
 function webhookOf(options: WebhookOptions, files: Files, rendering: Rendering): Channel {

@@ -38,6 +38,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'config',
   'respond',
   'tune',
+  'report',
   'audit',
   'notify',
 ]);

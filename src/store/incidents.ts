@@ -48,7 +48,8 @@ export interface IncidentsTable {
   delete(id: string): void;
 }
 
-interface Row {
+/** A row of the table, as other files of this room read it. */
+export interface IncidentRow {
   id: string;
   opened_at: number;
   updated_at: number;
@@ -65,11 +66,11 @@ interface Row {
   acknowledged_at: number | null;
 }
 
-const COLUMNS =
+export const INCIDENT_COLUMNS =
   'id, opened_at, updated_at, severity, subject_type, subject_value, detector, summary, accounts, sources, calls, ' +
   'evidence_count, loss, acknowledged_at';
 
-function fromRow(path: string, row: Row): Incident {
+export function incidentFromRow(path: string, row: IncidentRow): Incident {
   return {
     id: row.id,
     openedAt: row.opened_at,
@@ -103,7 +104,7 @@ function placeOf(token: string | undefined): Place {
   return { severity: Number(match[1]), openedAt: Number(match[2]), id: match[3] ?? '' };
 }
 
-const earlier = (a: Row, b: Row): number => b.opened_at - a.opened_at || (a.id < b.id ? 1 : -1);
+const earlier = (a: IncidentRow, b: IncidentRow): number => b.opened_at - a.opened_at || (a.id < b.id ? 1 : -1);
 
 /**
  * Incidents and their listing. A page is read as one short range per severity and state of acknowledgement, so that it
@@ -112,7 +113,7 @@ const earlier = (a: Row, b: Row): number => b.opened_at - a.opened_at || (a.id <
 export function incidentsTable(connection: Connection): IncidentsTable {
   const { path } = connection;
   const put = connection.prepare(
-    `INSERT INTO incidents (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
+    `INSERT INTO incidents (${INCIDENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
      ON CONFLICT (id) DO UPDATE SET opened_at = excluded.opened_at, updated_at = excluded.updated_at,
        severity = excluded.severity, subject_type = excluded.subject_type, subject_value = excluded.subject_value,
        detector = excluded.detector, summary = excluded.summary, accounts = excluded.accounts,
@@ -120,18 +121,18 @@ export function incidentsTable(connection: Connection): IncidentsTable {
        loss = excluded.loss,
        acknowledged_at = CASE WHEN excluded.severity > incidents.severity THEN NULL ELSE incidents.acknowledged_at END`,
   );
-  const get = connection.prepare<Row>(`SELECT ${COLUMNS} FROM incidents WHERE id = ?`);
-  const range = connection.prepare<Row>(
-    `SELECT ${COLUMNS} FROM incidents WHERE severity = ? AND (acknowledged_at IS NULL) = ?
+  const get = connection.prepare<IncidentRow>(`SELECT ${INCIDENT_COLUMNS} FROM incidents WHERE id = ?`);
+  const range = connection.prepare<IncidentRow>(
+    `SELECT ${INCIDENT_COLUMNS} FROM incidents WHERE severity = ? AND (acknowledged_at IS NULL) = ?
        AND (opened_at, id) < (?, ?) AND opened_at >= ? ORDER BY opened_at DESC, id DESC LIMIT ?`,
   );
-  const ofSubject = connection.prepare<Row>(
-    `SELECT ${COLUMNS} FROM incidents WHERE subject_value = ? AND subject_type = ? AND severity = ?
+  const ofSubject = connection.prepare<IncidentRow>(
+    `SELECT ${INCIDENT_COLUMNS} FROM incidents WHERE subject_value = ? AND subject_type = ? AND severity = ?
        AND (acknowledged_at IS NULL) = ? AND (opened_at, id) < (?, ?) AND opened_at >= ?
        ORDER BY opened_at DESC, id DESC LIMIT ?`,
   );
-  const changed = connection.prepare<Row>(
-    `SELECT ${COLUMNS} FROM incidents WHERE updated_at >= ? ORDER BY updated_at DESC LIMIT ?`,
+  const changed = connection.prepare<IncidentRow>(
+    `SELECT ${INCIDENT_COLUMNS} FROM incidents WHERE updated_at >= ? ORDER BY updated_at DESC LIMIT ?`,
   );
   const prefix = connection.prepare<{ id: string }>(
     'SELECT id FROM incidents WHERE id >= ? AND id < ? ORDER BY id LIMIT ?',
@@ -147,13 +148,13 @@ export function incidentsTable(connection: Connection): IncidentsTable {
   );
   const remove = connection.prepare('DELETE FROM incidents WHERE id = ?');
 
-  const read = (query: IncidentQuery, severity: number, open: number, from: Place, limit: number): Row[] => {
+  const read = (query: IncidentQuery, severity: number, open: number, from: Place, limit: number): IncidentRow[] => {
     const first = from.openedAt;
     // Rows opened at `until` itself are out: ids are never '' and so (until, '') is just below them.
     const [openedAt, id] =
       query.until !== undefined && query.until <= first ? [whole(query.until), ''] : [first, from.id];
     const since = whole(query.since ?? 0);
-    const statement: Statement<Row> = query.subject === undefined ? range : ofSubject;
+    const statement: Statement<IncidentRow> = query.subject === undefined ? range : ofSubject;
     const head = query.subject === undefined ? [] : [query.subject.value, query.subject.type];
     return statement.all(...head, severity, open, openedAt, id, since, limit);
   };
@@ -163,7 +164,7 @@ export function incidentsTable(connection: Connection): IncidentsTable {
     const place = placeOf(query.after);
     const lowest = query.atLeast === undefined ? 0 : severityRank(query.atLeast);
     const states = query.acknowledged === undefined ? [0, 1] : [query.acknowledged ? 0 : 1];
-    const rows: Row[] = [];
+    const rows: IncidentRow[] = [];
     for (let severity = SEVERITIES.length - 1; severity >= lowest; severity--) {
       if (query.order === 'gravest') {
         if (severity > place.severity || rows.length > limit) continue;
@@ -176,7 +177,7 @@ export function incidentsTable(connection: Connection): IncidentsTable {
     const page = rows.slice(0, limit);
     const last = page.at(-1);
     return {
-      incidents: page.map((row) => fromRow(path, row)),
+      incidents: page.map((row) => incidentFromRow(path, row)),
       next: last === undefined || rows.length <= limit ? null : `${last.severity}.${last.opened_at}.${last.id}`,
     };
   };
@@ -200,10 +201,10 @@ export function incidentsTable(connection: Connection): IncidentsTable {
       ),
     get: (id) => {
       const row = get.get(id);
-      return row === undefined ? null : fromRow(path, row);
+      return row === undefined ? null : incidentFromRow(path, row);
     },
     list: listing,
-    changedSince: (since, limit) => changed.all(whole(since), limit).map((row) => fromRow(path, row)),
+    changedSince: (since, limit) => changed.all(whole(since), limit).map((row) => incidentFromRow(path, row)),
     startingWith: (start, limit) => prefix.all(start, `${start}\u{10ffff}`, limit).map((row) => row.id),
     counts: () => {
       const all = Object.fromEntries(SEVERITIES.map((s) => [s, { all: 0, open: 0 }])) as Record<

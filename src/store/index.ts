@@ -22,6 +22,7 @@ import { incidentsTable, type IncidentsTable } from './incidents.ts';
 import { metaTable, type MetaTable } from './meta.ts';
 import { offsetsTable, type Cursor, type FilePosition, type OffsetsTable } from './offsets.ts';
 import { purgeStep, type PurgeStep } from './purge.ts';
+import { reporting, type Reporting } from './reporting.ts';
 import { checkFile, migrate } from './schema.ts';
 import { snapshotsTable, type Snapshot, type SnapshotsTable } from './snapshots.ts';
 import { toolboxAlertsTable, type ToolboxAlertsTable } from './toolbox-alerts.ts';
@@ -50,6 +51,7 @@ export type { Enrolment, EnrolmentsTable } from './enrolments.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
 export type { MetaTable } from './meta.ts';
 export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
+export type { ReportedIncident, Reporting } from './reporting.ts';
 export type { PurgeStep } from './purge.ts';
 export type { Snapshot } from './snapshots.ts';
 export type { ToolboxAlert, ToolboxAlertsTable } from './toolbox-alerts.ts';
@@ -130,6 +132,8 @@ export type Resolved =
   | { readonly kind: 'unknown' };
 
 export interface Store extends Tables {
+  /** what reports ask */
+  readonly reporting: Reporting;
   /** absolute path of the file, or ':memory:' */
   readonly path: string;
   /** @throws StoreError; whatever is thrown, nothing of `work` stays */
@@ -223,6 +227,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
   return {
     ...tables,
     path: connection.path,
+    reporting: reporting(connection),
     transaction: (work) => connection.transaction(work),
     commitJudged: (judged) => commitJudged(connection, tables, judged, clock()),
     resolve: (id) => resolve(tables, id),

@@ -105,6 +105,11 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX alarms_since ON alarms (since);
   `,
+  // reports go through a period by time
+  `
+  CREATE INDEX incidents_opened ON incidents (opened_at, id);
+  CREATE INDEX decisions_at ON decisions (at);
+  `,
   `
   CREATE TABLE digest_answers (account TEXT PRIMARY KEY, at INTEGER NOT NULL, sealed TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX digest_answers_at ON digest_answers (at);

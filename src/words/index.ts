@@ -1,6 +1,10 @@
 export { de } from './de.ts';
 export { alarmText, type AlarmMoment, type AlarmText } from './alarms.ts';
 export { en } from './en.ts';
+export type { Report, ReportDestination, ReportKey, ReportPart, ReportStory } from './report.ts';
+export { reportHtml } from './report-html.ts';
+export { reportPage, type ReportPage } from './report-page.ts';
+export { reportText } from './report-text.ts';
 export { LANGUAGES, wordsOf, type Language } from './languages.ts';
 export { messageHtml } from './mail-html.ts';
 export {

@@ -7,7 +7,7 @@ export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"'`]/g, (character) => `&#${character.codePointAt(0) ?? 0};`);
 
 /** On white; the text beside it says the same, for those who see no colours. */
-const COLOURS: Readonly<Record<Severity, string>> = {
+export const COLOURS: Readonly<Record<Severity, string>> = {
   info: '#546e7a',
   low: '#0277bd',
   medium: '#b26a00',
@@ -15,7 +15,7 @@ const COLOURS: Readonly<Record<Severity, string>> = {
   critical: '#b71c1c',
 };
 
-const TEXT = 'font-family:Arial,Helvetica,sans-serif;font-size:15px;line-height:1.45;color:#222';
+export const TEXT = 'font-family:Arial,Helvetica,sans-serif;font-size:15px;line-height:1.45;color:#222';
 const CODE = 'font-family:Consolas,Menlo,monospace;font-size:13px;background:#f3f3f3;padding:2px 5px';
 
 /**

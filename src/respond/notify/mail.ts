@@ -79,11 +79,9 @@ export function mailOf(tellings: readonly Telling[], rendering: Rendering, domai
 /** An id as it may stand in a header; ours are hex digits. */
 const hex = (id: string): string => id.replace(/[^A-Za-z0-9._-]/g, '').slice(0, 64);
 
-/** Mail by SMTP (RFC 5321). */
-export function mailChannel(options: MailChannelOptions): Channel {
-  const { server, from, to } = options;
-  const domain = from.slice(from.indexOf('@') + 1);
-  const transport = createTransport({
+/** A way to the server; nothing is connected yet. */
+function transportTo(server: MailServer): ReturnType<typeof createTransport> {
+  return createTransport({
     host: server.host,
     port: server.port,
     secure: server.tls === 'tls',
@@ -99,6 +97,13 @@ export function mailChannel(options: MailChannelOptions): Channel {
     disableFileAccess: true,
     disableUrlAccess: true,
   });
+}
+
+/** Mail by SMTP (RFC 5321). */
+export function mailChannel(options: MailChannelOptions): Channel {
+  const { server, from, to } = options;
+  const domain = from.slice(from.indexOf('@') + 1);
+  const transport = transportTo(server);
   return {
     name: 'mail',
     folds: FOLDS,
@@ -142,4 +147,41 @@ function smtpError(error: unknown, { host, port }: MailServer): PeerError {
     });
   const kind = code === 'ETIMEDOUT' ? 'peer-timeout' : 'peer-unreachable';
   return new PeerError(kind, `the mail server ${where} could not be used: ${errorText(error)}`, true, { cause: error });
+}
+
+/** A report, made and ready to go. */
+export interface ReportMail {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  /** BCP 47 */
+  readonly language: string;
+  /** the period that it is about; the same report has the same Message-ID */
+  readonly from: Millis;
+  readonly until: Millis;
+}
+
+/**
+ * Sends a report to those who get the alerts.
+ * @throws PeerError when the server cannot be reached or refuses
+ */
+export async function sendReport({ server, from, to }: MailChannelOptions, report: ReportMail): Promise<Told> {
+  const transport = transportTo(server);
+  const id = deterministicId('report', String(report.from), String(report.until), ...to);
+  try {
+    const sent = (await transport.sendMail({
+      from: { name: 'ringfence', address: from },
+      to: [...to],
+      subject: report.subject,
+      text: report.text,
+      html: report.html,
+      messageId: `<${id}@${from.slice(from.indexOf('@') + 1)}>`,
+      headers: { 'Auto-Submitted': 'auto-generated', 'Content-Language': report.language },
+    })) as { readonly response?: string };
+    return { detail: sent.response ?? 'sent' };
+  } catch (error) {
+    throw smtpError(error, server);
+  } finally {
+    transport.close();
+  }
 }
