@@ -51,7 +51,7 @@ export const settingsSchema = z.strictObject({
   audit: auditOptions.prefault({}).describe('what is kept for the audits, and the trail of who or what decided what'),
   notify: notifyOptions.prefault({}).describe('who is told of what, and how (docs/notify.md)'),
   toolbox: toolboxOptions.prefault({}).describe('the security toolbox: templates, and what they rest on'),
-  log: logOptions.prefault({}).describe('lines for programs that read logs'),
+  log: logOptions.prefault({}).describe("the daemon's own log, and lines for programs that read logs"),
 });
 
 export type Settings = z.output<typeof settingsSchema>;

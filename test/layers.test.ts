@@ -34,6 +34,7 @@ const LEAVES = [
   'counters',
   'retry',
   'log',
+  'spelled',
   'parameters',
   'parsed',
   'model',

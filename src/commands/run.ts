@@ -3,7 +3,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig, type Config } from '../config.ts';
 import { Counters } from '../counters.ts';
 import { messageOf, RingfenceError } from '../errors.ts';
-import { createLog, type Log } from '../log.ts';
+import { createLog, logForm, type Log } from '../log.ts';
 import type { Event } from '../model.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { Change } from '../respond/incidents.ts';
@@ -52,7 +52,10 @@ export default async function run(
       'no feed is set: add [hep], [asterisk.cdr] or [asterisk.ami] to the settings (ringfence config print shows them)',
     );
   const secrets = readSecrets(config);
-  const log = createLog(options.log);
+  const log = createLog(
+    options.log,
+    settings.log.format === 'auto' ? logForm(process.stderr.isTTY) : settings.log.format,
+  );
   const counters = new Counters();
   const site = siteOf(config);
   const store = storeOf(config, { create: true });

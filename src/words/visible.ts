@@ -1,12 +1,7 @@
-/** Control, format (bidirectional overrides, zero-width, tags), private, unassigned; lone surrogates; line separators. */
-const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+import { spelledOut } from '../spelled.ts';
+
 /** More marks on one letter than any language stacks: text that spills over its neighbours. */
 const STACKED = /(\p{M}{4})\p{M}+/gu;
-
-function escaped(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-}
 
 /**
  * Text from the network (user agents, caller ids, user names, summaries that quote them) as it may be shown on a
@@ -16,7 +11,7 @@ function escaped(character: string): string {
 export function visible(text: string, most = 500): string {
   // Cut first: what is thrown away need not be searched.
   const cut = text.length > 4 * most ? text.slice(0, 4 * most) : text;
-  const shown = cut.replace(INVISIBLE, escaped).replace(STACKED, '$1');
+  const shown = spelledOut(cut).replace(STACKED, '$1');
   const characters = Array.from(shown);
   return characters.length <= most ? shown : `${characters.slice(0, most - 1).join('')}…`;
 }

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 
-/** [log]: lines for programs that read logs. */
+/** [log]: the daemon's own log, and lines for programs that read logs. */
 export const logOptions = z.strictObject({
+  format: z
+    .enum(['auto', 'json', 'text', 'journal'])
+    .default('auto')
+    .describe(
+      "the daemon's log on stderr. auto: text on a terminal, journal (text with journald's priorities) as a service of systemd, else json",
+    ),
   attacks: z
     .string()
     .default('')
