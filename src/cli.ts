@@ -337,6 +337,28 @@ function buildProgram(): Command {
     .option('--force', 'in place of keys that are here; they are kept beside it', false)
     .action(action(() => import('./commands/keys-restore.ts')));
 
+  const privacy = program
+    .command('privacy')
+    .description('what is kept about a person, and taking it away (docs/privacy.md)');
+  const also = (): Option =>
+    new Option('--also <name...>', 'further names of the same person: direct number, user name');
+  privacy
+    .command('export <account>')
+    .description('everything in the store that tells of an account; json has a row a line')
+    .addOption(also())
+    .action(action(() => import('./commands/privacy-export.ts')));
+  privacy
+    .command('delete <account>')
+    .description('takes it away for good; refused while the daemon runs')
+    .addOption(also())
+    .option('--yes', 'it cannot be undone', false)
+    .action(action(() => import('./commands/privacy-delete.ts')));
+  privacy
+    .command('purge')
+    .description('forgets and masks now what the daemon does every six hours')
+    .option('--before <when>', 'incidents that have not changed since then (default: [store] keep)', since)
+    .action(action(() => import('./commands/privacy-purge.ts')));
+
   program
     .command('tune [files...]')
     .description(

@@ -57,7 +57,7 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['gateway', 'store.anonymise'] as const;
+export const LATER = ['gateway'] as const;
 
 /** Settings as they stand, and where they came from. */
 export interface Config {

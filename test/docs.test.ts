@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import Database from 'better-sqlite3';
 import { parse } from 'smol-toml';
 import { metricsPage, settingsPage, toolboxPage } from '../scripts/docs.ts';
 import { settingsSchema } from '../src/config.ts';
+import { Connection } from '../src/store/connection.ts';
+import { PERSONAL_TABLES } from '../src/store/index.ts';
+import { migrate } from '../src/store/schema.ts';
 import { RAISING_RULES } from '../src/respond/raising.ts';
 import { ringfence } from './support/cli.ts';
 
@@ -57,6 +61,19 @@ describe('documents', function () {
       assert.match(text('docs/severity.md'), new RegExp(`^\\| \`${name}\`.*\\| ${to} +\\|$`, 'm'));
   });
 
+  it('docs/privacy.md and src/store/personal.ts have every table of the store', () => {
+    const store = new Database(':memory:');
+    migrate(new Connection(store, ':memory:'));
+    const tables = store.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").pluck().all(); // prettier-ignore
+    store.close();
+    assert.deepEqual(tables.sort(), Object.keys(PERSONAL_TABLES).sort(), 'a new table: say in src/store/personal.ts who is in it'); // prettier-ignore
+    for (const [name, { holds, deletion, masked }] of Object.entries(PERSONAL_TABLES)) {
+      const cells = [name.replace(/.*/, '`$&`'), holds, deletion === 'none' ? 'nobody is in it' : deletion, masked ? 'yes' : 'no']; // prettier-ignore
+      const row = text('docs/privacy.md').split('\n').find((line) => line.includes(cells[0] ?? '') && line.startsWith('|')); // prettier-ignore
+      assert.deepEqual(row?.split('|').slice(1, -1).map((cell) => cell.trim()), cells); // prettier-ignore
+    }
+  });
+
   const helps = new Map<string, Promise<string>>();
   const help = (words: string): Promise<string> => {
     const known = helps.get(words) ?? ringfence([...words.split(' '), '--help']).then(({ stdout }) => stdout);
@@ -70,9 +87,18 @@ describe('documents', function () {
         for (const command of commands) {
           const [, first = '', second = ''] = command.split(/\s+/);
           const nested =
-            ['alerts', 'audit', 'config', 'detectors', 'keys', 'notify', 'respond', 'smime', 'toolbox'].includes(
-              first,
-            ) && /^[a-z]+$/.test(second);
+            [
+              'alerts',
+              'audit',
+              'config',
+              'detectors',
+              'keys',
+              'notify',
+              'privacy',
+              'respond',
+              'smime',
+              'toolbox',
+            ].includes(first) && /^[a-z]+$/.test(second);
           const shown = await help(nested ? `${first} ${second}` : first);
           assert.match(shown, new RegExp(`^Usage: ringfence ${nested ? `${first} ${second}` : first}\\b`), command);
           const all = `${shown}\n${await help('alerts')}`.includes('--config')

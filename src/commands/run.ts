@@ -277,6 +277,21 @@ class Daemon {
     }
   }
 
+  /** One story at a time, so that the loop runs between them. */
+  async #anonymise(): Promise<void> {
+    const { anonymise, anonymise_after } = this.#config.settings.store;
+    const after = parseDuration(anonymise_after);
+    if (!anonymise || !after.ok) return;
+    let masked = 0;
+    for (;;) {
+      const step = this.#store.privacy.anonymiseStep(Date.now() - after.value, Date.now());
+      if (step === 0) break;
+      masked += step;
+      await turn();
+    }
+    if (masked > 0) this.#log.info({ masked }, 'masked what was older than [store] anonymise_after');
+  }
+
   async #purge(): Promise<void> {
     const keep = parseDuration(this.#config.settings.store.keep);
     try {
@@ -290,6 +305,7 @@ class Daemon {
           details: { incidents: gone },
         });
       }
+      await this.#anonymise();
       const trail = parseDuration(this.#settings.audit.trail_keep);
       if (trail.ok) await this.#store.purgeAudit(Date.now() - trail.value);
     } catch (error) {

@@ -40,6 +40,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'tune',
   'report',
   'audit',
+  'privacy',
   'notify',
 ]);
 

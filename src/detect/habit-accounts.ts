@@ -375,6 +375,13 @@ export class AccountWeeks {
   }
 }
 
+/** A stored shard without these accounts: what is left of theirs has no name. Another state is returned as it is. */
+export function withoutAccounts(state: unknown, accounts: ReadonlySet<string>): unknown {
+  const { names } = state as Partial<Stored>;
+  if (!Array.isArray(names)) return state;
+  return { ...(state as Stored), names: names.map((name) => (name !== null && accounts.has(name) ? null : name)) };
+}
+
 interface Stored {
   readonly names: (string | null)[];
   readonly arrays: string[];

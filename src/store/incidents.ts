@@ -118,7 +118,7 @@ export function incidentsTable(connection: Connection): IncidentsTable {
        severity = excluded.severity, subject_type = excluded.subject_type, subject_value = excluded.subject_value,
        detector = excluded.detector, summary = excluded.summary, accounts = excluded.accounts,
        sources = excluded.sources, calls = excluded.calls, evidence_count = excluded.evidence_count,
-       loss = excluded.loss,
+       loss = excluded.loss, anonymised_at = NULL,
        acknowledged_at = CASE WHEN excluded.severity > incidents.severity THEN NULL ELSE incidents.acknowledged_at END`,
   );
   const get = connection.prepare<IncidentRow>(`SELECT ${INCIDENT_COLUMNS} FROM incidents WHERE id = ?`);

@@ -21,6 +21,7 @@ import { prepareFile } from './file.ts';
 import { incidentsTable, type IncidentsTable } from './incidents.ts';
 import { metaTable, type MetaTable } from './meta.ts';
 import { offsetsTable, type Cursor, type FilePosition, type OffsetsTable } from './offsets.ts';
+import { privacyOf, type Privacy } from './privacy.ts';
 import { purgeStep, type PurgeStep } from './purge.ts';
 import { reporting, type Reporting } from './reporting.ts';
 import { checkFile, migrate } from './schema.ts';
@@ -52,6 +53,8 @@ export type { IncidentPage, IncidentQuery } from './incidents.ts';
 export type { MetaTable } from './meta.ts';
 export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
 export type { ReportedIncident, Reporting } from './reporting.ts';
+export { PERSONAL_TABLES } from './personal.ts';
+export type { Erased, PersonalRow } from './privacy.ts';
 export type { PurgeStep } from './purge.ts';
 export type { Snapshot } from './snapshots.ts';
 export type { ToolboxAlert, ToolboxAlertsTable } from './toolbox-alerts.ts';
@@ -153,6 +156,8 @@ export interface Store extends Tables {
   purgeAudit(before: Millis, signal?: AbortSignal): Promise<number>;
   /** The whole purge, letting the event loop run between its steps. @returns how many incidents went */
   purge(before: Millis, signal?: AbortSignal): Promise<number>;
+  /** What is asked for one person, and what is masked with time. */
+  readonly privacy: Privacy;
   /** Bytes of the file, and of the log beside it; zeros in memory. */
   size(): { readonly file: number; readonly log: number };
   /** What SQLite finds wrong with the file; [] is sound. Reads all of it. */
@@ -189,6 +194,8 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
       'cache_size=-8000',
       'temp_store=MEMORY',
       'trusted_schema=OFF',
+      // what is deleted or masked is overwritten, not only forgotten
+      'secure_delete=ON',
       'journal_size_limit=8388608',
     ])
       connection.pragma(pragma);
@@ -245,6 +252,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     purge: async (before, signal) => {
       let gone = 0;
       tables.alarms.forget(before);
+      tables.toolboxAlerts.forget(before);
       for (;;) {
         signal?.throwIfAborted();
         const { incidents, done } = step(before);
@@ -253,6 +261,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
         await turn();
       }
     },
+    privacy: privacyOf(connection, tables),
     size: () => ({ file: bytesOf(connection.path), log: bytesOf(`${connection.path}-wal`) }),
     purgeAudit: async (before, signal) => {
       let gone = 0;

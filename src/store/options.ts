@@ -1,7 +1,13 @@
 import { z } from 'zod';
-import { parseDuration } from '../time.ts';
+import { DAY, parseDuration } from '../time.ts';
 
 const durationText = z.string().refine((text) => parseDuration(text).ok, { error: 'write it like 90d' });
+
+/** A story may be joined to another within a day (respond/families.ts): masked ones could not be. */
+function isTwoDays(text: string): boolean {
+  const read = parseDuration(text);
+  return !read.ok || read.value >= 2 * DAY;
+}
 
 /** [audit]: what is kept for the audits, and the trail of who or what decided what. */
 export const auditOptions = z.strictObject({
@@ -34,4 +40,14 @@ export const storeOptions = z.strictObject({
     .default('/var/lib/ringfence/ringfence.db')
     .describe('SQLite file; its directory is made if missing'),
   keep: durationText.default('90d').describe('incidents and evidence older than this are purged'),
+  anonymise: z
+    .boolean()
+    .default(false)
+    .describe(
+      'mask numbers, accounts and addresses of incidents that have not changed for anonymise_after (docs/privacy.md)',
+    ),
+  anonymise_after: durationText
+    .refine(isTwoDays, { error: 'two days at least: until then a story may go on' })
+    .default('7d')
+    .describe('how long names stay readable, where anonymise = true; 2d at least'),
 });

@@ -115,6 +115,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX digest_answers_at ON digest_answers (at);
   `,
   TOOLBOX_SCHEMA,
+  `
+  ALTER TABLE incidents ADD COLUMN anonymised_at INTEGER;
+  CREATE INDEX incidents_masking ON incidents (updated_at) WHERE anonymised_at IS NULL;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

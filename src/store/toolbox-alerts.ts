@@ -25,6 +25,8 @@ export interface ToolboxAlertsTable {
   list(limit: number): ToolboxAlert[];
   /** Keeps the latest `most`. @returns how many went */
   trim(most: number): number;
+  /** Forgets what happened last before. @returns how many */
+  forget(before: Millis): number;
 }
 
 interface Row {
@@ -53,6 +55,7 @@ export function toolboxAlertsTable(connection: Connection): ToolboxAlertsTable {
   const trim = connection.prepare(
     'DELETE FROM toolbox_alerts WHERE id IN (SELECT id FROM toolbox_alerts ORDER BY last DESC, id LIMIT -1 OFFSET ?)',
   );
+  const forget = connection.prepare('DELETE FROM toolbox_alerts WHERE last < ?');
   return {
     add: ({ id, first, severity, template, reason, identity, source, callId, summary, facts }) => {
       const at = whole(first);
@@ -67,5 +70,6 @@ export function toolboxAlertsTable(connection: Connection): ToolboxAlertsTable {
         facts: fromJson(connection.path, 'an alert of the toolbox', facts) as ToolboxAlert['facts'],
       })),
     trim: (most) => trim.run(most),
+    forget: (before) => forget.run(whole(before)),
   };
 }
