@@ -489,6 +489,13 @@ function buildProgram(): Command {
     )
     .addOption(new Option('--direction <way>', 'for auto: which way it goes').choices(['in', 'out']).default('in'))
     .option('--at <when>', 'when: a duration back from now (1h) or a time (default: now)', since)
+    .option('--ca <file...>', 'CAs to trust, PEM; without one no step can use keys')
+    .option('--crl <file...>', 'their revocation lists, PEM or DER')
+    .option('--cert <file>', 'certificate of the key with which to sign or decrypt, PEM')
+    .option('--key <file>', 'that key, PEM')
+    .option('--passphrase-file <file>', 'where the passphrase of the key stands')
+    .option('--to <file...>', 'certificates to encrypt to, beside those that were issued here')
+    .option('--receipt <file>', 'where a signed receipt goes, if one was asked for')
     .option('--out <file>', 'write it there and not to stdout')
     .option('--why', 'say which tool refused, and why: for people, not for whoever sent it', false)
     .addHelpText(

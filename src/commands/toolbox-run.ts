@@ -9,10 +9,12 @@ import { readMessage } from '../toolbox/user/message.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig } from './site.ts';
+import { auditOf, keysFrom, type ToolboxKeyOptions } from './toolbox-keys.ts';
 import { openToolbox, syncStore, templateNamed, templatesOf, type Templates } from './toolbox.ts';
 import type { Config } from '../config.ts';
 
-export interface RunOptions {
+export interface RunOptions extends ToolboxKeyOptions {
+  readonly receipt?: string;
   readonly source?: string;
   readonly destination?: string;
   readonly transport: Arrival['transport'];
@@ -72,10 +74,12 @@ async function judge(
   const store = storeOf(config, { create: true });
   try {
     syncStore(store, config, templates, Date.now());
-    const { engine, services } = openToolbox(store, config, Date.now);
+    const from = keysFrom(options, store);
+    const audit = auditOf(store, from?.own ?? null);
+    const { engine, services } = openToolbox(store, config, Date.now, { keys: from?.keys ?? null, audit });
     const program = compile(template, tools, services);
     if (!program.ok) throw new ConfigError(`template ${template.name}`, program.problems);
-    const { verdict, code, bytes, retransmission, record } = await engine.run(program.value, message, arrival);
+    const { verdict, code, bytes, retransmission, receipt, record } = await engine.run(program.value, message, arrival);
     const why = options.why === true ? { tool: record.tool, reason: record.reason, detail: record.detail } : {};
     if (output.json)
       output.object({
@@ -84,12 +88,14 @@ async function judge(
         code,
         retransmission,
         ...why,
+        receipt: receipt === null ? null : Buffer.from(receipt).toString('base64'),
         message: verdict === 'accept' ? bytes.toString('base64') : null,
       });
     else if (verdict !== 'accept') {
       output.warn(`ringfence: ${code}${verdict === 'challenge' ? ': let the sender prove himself' : ''}`);
       if (options.why === true) output.warn(`ringfence: ${record.tool}: ${record.reason}: ${record.detail}`);
     } else if (options.out === undefined) output.bytes(bytes);
+    if (options.receipt !== undefined && receipt !== null) writeTo(options.receipt, receipt);
     if (options.out !== undefined && verdict === 'accept') writeTo(options.out, bytes);
     return verdict === 'accept' ? EXIT.done : EXIT.found;
   } finally {
@@ -141,7 +147,7 @@ function chosen({ settings }: Config, message: Message, direction: Direction): s
   return name;
 }
 
-function writeTo(file: string, bytes: Buffer): void {
+function writeTo(file: string, bytes: Uint8Array): void {
   try {
     writeFileSync(file, bytes, { mode: 0o600 });
   } catch (error) {

@@ -137,6 +137,7 @@ export function openToolbox(
   store: Store,
   config: Config,
   clock: () => number,
+  more: Pick<Services, 'keys' | 'audit'> = { keys: null, audit: null },
 ): { readonly engine: Engine; readonly services: Services } {
   const { replay_entries, origin_entries, ip_command, authorisations } = config.settings.toolbox;
   const memory = new Replays({
@@ -148,6 +149,7 @@ export function openToolbox(
   const origins = new Origins({ table: store.origins, most: origin_entries });
   const services: Services = {
     ...NO_SERVICES,
+    ...more,
     memory,
     origins,
     associations: associationsOf(() => readXfrm(ip_command), clock, XFRM_AGE),
@@ -162,6 +164,10 @@ export function openToolbox(
         origins.undone();
         throw error;
       }
+    },
+    // what was accepted is recorded by the template, what was refused in any case
+    record: (record) => {
+      if (record.verdict !== 'accept') more.audit?.append(record, null);
     },
     tell: (alert, record) => void keepAlert(store.toolboxAlerts, alert, record),
   });

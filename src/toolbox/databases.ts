@@ -3,6 +3,7 @@ import type { ConfigProblem } from '../errors.ts';
 import type { Millis, Severity } from '../model.ts';
 import type { ToolboxAlertsTable, ToolboxKind, ToolboxObject, ToolboxObjectsTable } from '../store/index.ts';
 import { HOUR } from '../time.ts';
+import { fits } from './identities.ts';
 import type { Authorisation, Policy, ToolboxSettings } from './options.ts';
 import type { Authorisations, AuditRecord } from './services.ts';
 import { checkTemplate, readTemplate, suits, type Checked, type Registry } from './template.ts';
@@ -118,18 +119,6 @@ function syncKind(table: ToolboxObjectsTable, kind: ToolboxKind, wanted: readonl
 /** A template as the store holds it: checked again, for the tools may be other ones than when it was put there. */
 export function templateOf(object: ToolboxObject, registry: Registry): ReturnType<typeof readTemplate> {
   return readTemplate(object.body, registry);
-}
-
-/** `*`, `*@host`, `user@*`, `user@host`. */
-export function fits(pattern: string, identity: string): boolean {
-  if (pattern === '*') return true;
-  const at = pattern.lastIndexOf('@');
-  const own = identity.lastIndexOf('@');
-  const [user, host] = [pattern.slice(0, at), pattern.slice(at + 1).toLowerCase()];
-  return (
-    (user === '*' || user === identity.slice(0, own)) &&
-    (host === '*' || host === identity.slice(own + 1).toLowerCase())
-  );
 }
 
 /** The template that policies give a message; null: none fits. */

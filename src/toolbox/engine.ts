@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { RingfenceError } from '../errors.ts';
+import { recordOf } from './record.ts';
 import type { AuditRecord, Tell } from './services.ts';
 import type { Program } from './template.ts';
 import { refuse, type Alert, type Arrival, type Message, type Outcome, type Passage, type Refusal } from './tool.ts';
@@ -22,6 +22,8 @@ export interface Result {
   readonly bytes: Buffer;
   /** handed on as the first was: whoever comes next absorbs it (RFC 3261 section 17) */
   readonly retransmission: boolean;
+  /** a signed receipt to be sent back (DER); null: none */
+  readonly receipt: Uint8Array | null;
   /** for the audit trail alone */
   readonly record: AuditRecord;
 }
@@ -59,6 +61,8 @@ export class Engine {
       recipients: [],
       identity: null,
       headersBound: false,
+      evidence: null,
+      receipt: null,
       retransmission: false,
       commits: [],
       notes: {},
@@ -98,14 +102,16 @@ export class Engine {
     for (const alert of alerts) this.#options.tell?.(alert, record);
     this.#options.record?.(record);
     if (refusal !== null)
-      return { verdict: record.verdict, code: REFUSED, bytes: Buffer.alloc(0), retransmission: false, record };
-    return {
-      verdict: 'accept',
-      code: '',
-      bytes: passage.message.bytes,
-      retransmission: passage.retransmission,
-      record,
-    };
+      return {
+        verdict: record.verdict,
+        code: REFUSED,
+        bytes: Buffer.alloc(0),
+        retransmission: false,
+        receipt: null,
+        record,
+      };
+    const { retransmission, receipt } = passage;
+    return { verdict: 'accept', code: '', bytes: passage.message.bytes, retransmission, receipt, record };
   }
 }
 
@@ -133,26 +139,4 @@ function guarded(run: (passage: Passage) => Outcome | Promise<Outcome>, passage:
 function unavailable(error: unknown): Refusal {
   if (!(error instanceof RingfenceError)) throw error;
   return refuse('unavailable', `${error.code}: ${error.message}`);
-}
-
-function recordOf(passage: Passage, refusal: Refusal | null, tool: string): AuditRecord {
-  const { message, arrival, signer } = passage;
-  return {
-    at: arrival.at,
-    template: passage.template,
-    verdict: refusal === null ? 'accept' : (refusal.verdict ?? 'refuse'),
-    tool,
-    reason: refusal?.reason ?? '',
-    detail: refusal?.detail ?? '',
-    callId: message.callId,
-    method: message.method,
-    cseq: message.cseq,
-    from: passage.identity ?? message.from,
-    to: message.to,
-    source: arrival.source ?? '',
-    proofs: arrival.proofs,
-    signer: signer?.kid ?? '',
-    digest: createHash('sha256').update(passage.original).digest('base64url'),
-    notes: passage.notes,
-  };
 }

@@ -1,5 +1,6 @@
+import type { Certificate, Identity, Keyholder, Trust } from '../crypto/smime/index.ts';
 import type { Millis } from '../model.ts';
-import type { Alert, Arrival, Direction, Proof, Reason, ServiceName, Signer } from './tool.ts';
+import type { Alert, Arrival, Direction, Proof, Reason, ServiceName } from './tool.ts';
 import type { Origins } from './origins.ts';
 import type { Replays } from './replays.ts';
 
@@ -27,7 +28,7 @@ export const NO_SERVICES: Services = {
 
 /** What each of them is, for the one who has to bring it. */
 export const SERVICE_HELP: Readonly<Record<ServiceName, string>> = {
-  keys: 'keys and certificates (ringfence keys init)',
+  keys: 'CAs to trust, and where a key is used that key (--ca, --crl, --cert, --key, --to)',
   memory: 'the store, which remembers what was accepted ([store] path)',
   origins: 'the store, which knows the addresses of identities ([store] path)',
   associations: "the kernel's IPsec associations (ip xfrm, which needs CAP_NET_ADMIN)",
@@ -35,38 +36,18 @@ export const SERVICE_HELP: Readonly<Record<ServiceName, string>> = {
   authorisations: '[toolbox] authorisations',
 };
 
-/** Why an operation with keys failed: for the audit log alone. */
-export interface Failure {
-  readonly ok: false;
-  readonly reason: Reason;
-  readonly detail: string;
-}
-
-/** A body with its type. */
-export interface Content {
-  readonly contentType: string;
-  readonly disposition: string;
-  readonly body: Uint8Array;
-}
-
-/**
- * S/MIME and the CA, as the crypto room does them. Private keys stay behind it: nothing here takes one or returns one.
- * No method throws because of what a message holds.
- */
+/** Keys and certificates, as the crypto room hands them out: private ones are opaque handles. */
 export interface Keys {
-  /** Certificates (DER, leaf first) of `user@host`, newest first; [] if there is none. */
-  certificatesOf(identity: string): readonly Uint8Array[];
-  /** Chain to a CA of ours, dates, revocation, key usage. null: trusted */
-  validate(certificates: readonly Uint8Array[], at: Millis): Promise<Failure | null> | Failure | null;
-  /** Does the certificate name `user@host` (SAN URI sip:, RFC 5922)? */
-  names(certificate: Uint8Array, identity: string): boolean;
-  decrypt(content: Content): Promise<{ readonly ok: true; readonly content: Content } | Failure>;
-  encrypt(content: Content, recipients: readonly Uint8Array[], cipher: string): Promise<Content>;
-  verify(
-    content: Content,
-  ): Promise<{ readonly ok: true; readonly content: Content; readonly signer: Signer } | Failure>;
-  /** Signs `content` together with the headers in `fragment` (message/sipfrag); null: there is no key of that identity here. */
-  sign(content: Content, fragment: string, identity: string): Promise<Content | null>;
+  /** CAs that are trusted, and their revocation lists */
+  readonly trust: Trust;
+  /** keys that open what is for us */
+  readonly keyholders: readonly Keyholder[];
+  /** A key that signs as `user@host`; null: there is none here. */
+  signerOf(identity: string): Identity | null;
+  /** Certificates of `user@host`, the youngest first. */
+  certificatesOf(identity: string): readonly Certificate[];
+  /** Was this key issued here, and is it good at that time? */
+  isIssued(kid: string, at: Millis): boolean;
 }
 
 /** A security association that covers a packet, as the kernel holds it. */
@@ -109,8 +90,8 @@ export interface AuditRecord {
 
 /** The audit trail: append-only, hash-chained, signed where keys exist. */
 export interface Audit {
-  /** On disk when it returns. @returns the record's hash in the chain */
-  append(record: AuditRecord, evidence?: Uint8Array): string;
+  /** Part of the transaction that is under way. */
+  append(record: AuditRecord, evidence: Uint8Array | null): void;
 }
 
 /** Who may do what. */

@@ -26,7 +26,7 @@ interface Step {
 const TITLES: Readonly<Record<string, string>> = {
   plain: 'by digest and address alone',
   sdes: 'SRTP keys in the description, which must not come in the clear',
-  smime: 'signed, and then encrypted, end to end (S/MIME)',
+  smime: 'signed, and where there is a body encrypted, end to end (S/MIME)',
   ipsec: 'between hosts that speak IPsec',
 };
 
@@ -37,23 +37,40 @@ const bind: Step = { tool: 'origin.bind' };
 const sdes = ({ session }: Kind): Step[] => (session ? [{ tool: 'anti-replay.sdes' }] : []);
 const keysHidden: Step = { tool: 'confidentiality.require', of: 'keys' };
 const ipsec: Step = { tool: 'ipsec.require' };
+/** A REGISTER has no body to hide, and a registrar may have no certificate: it is signed. */
+const isSealed = ({ name }: Kind): boolean => name !== 'register';
+const unseal = (kind: Kind): Step[] => (isSealed(kind) ? [{ tool: 'confidentiality.decrypt' }] : []);
+const signed: readonly Step[] = [
+  { tool: 'non-repudiation.verify' },
+  { tool: 'pki.validate' },
+  { tool: 'authentication.signer' },
+  { tool: 'anti-replay.check', date: 'signed' },
+  { tool: 'integrity.headers' },
+];
+const recorded: Step = { tool: 'non-repudiation.record' };
+const sign: Step = { tool: 'integrity.sign' };
 
 /** What a message of each kind goes through, by protection. */
 const WAYS: Readonly<Record<'in' | 'out', Readonly<Record<string, (kind: Kind) => readonly Step[]>>>> = {
   in: {
     plain: () => [check, replay, digest, bind],
     sdes: (kind) => [check, keysHidden, replay, ...sdes(kind), digest, bind],
+    smime: (kind) => [check, ...unseal(kind), ...signed, ...sdes(kind), digest, bind, recorded],
     ipsec: (kind) => [ipsec, check, replay, ...sdes(kind), digest, bind],
   },
   out: {
     plain: () => [check],
     sdes: (kind) => [check, ...sdes(kind)],
+    smime: (kind) =>
+      isSealed(kind)
+        ? [check, ...sdes(kind), { tool: 'pki.resolve' }, sign, { tool: 'confidentiality.encrypt' }]
+        : [check, sign],
     ipsec: (kind) => [ipsec, check, ...sdes(kind)],
   },
 };
 
 /** Of what has no session description there is no SDES. */
-const ways = ({ session }: Kind): readonly string[] => (session ? ['sdes', 'ipsec'] : ['plain', 'ipsec']);
+const ways = ({ session }: Kind): readonly string[] => [session ? 'sdes' : 'plain', 'smime', 'ipsec'];
 
 const template = (kind: Kind, direction: 'in' | 'out', way: string): object => ({
   name: `${kind.name}-${direction}-${way}`,
@@ -61,7 +78,7 @@ const template = (kind: Kind, direction: 'in' | 'out', way: string): object => (
   direction,
   methods: kind.methods,
   dialog: kind.dialog,
-  body: [],
+  body: way !== 'smime' ? [] : isSealed(kind) ? ['enveloped', 'signed'] : ['signed'],
   steps: WAYS[direction][way]?.(kind) ?? [],
 });
 

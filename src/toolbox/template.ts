@@ -237,10 +237,8 @@ function adviceOf({ direction, steps }: Template, registry: Registry): string[] 
       );
     if (has('anti-replay.check') && !has('anti-replay.sdes') && opens)
       advice.push('no anti-replay.sdes: an SRTP key that serves in two calls is not noticed');
-    if (tools.some(({ gives }) => gives?.includes('signer') === true) && !has('pki.validate'))
-      advice.push('no pki.validate: a signature by anybody is taken');
-    if (has('pki.validate') && !has('authentication.signer'))
-      advice.push('no authentication.signer: a signature by somebody else than From is taken');
+    if (tools.some(({ gives }) => gives?.includes('signer') === true) && !has('authentication.signer'))
+      advice.push('no authentication.signer: origin.bind and the list of authorisations go by what From claims');
   }
   return advice;
 }

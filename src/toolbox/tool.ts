@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Millis, Severity } from '../model.ts';
+import type { Certificate, VerifiedSigner } from '../crypto/smime/index.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -31,8 +32,7 @@ export type Layer = (typeof LAYERS)[number];
 /** What a step finds out and later steps may ask for; template.ts checks that it is found before it is asked for. */
 export const FACTS = {
   recipients: 'certificates of whom the message is for',
-  signer: 'a signature that is right, and the certificate it was made with',
-  trusted: 'the chain of that certificate ends at a CA of ours, in date and not revoked',
+  signer: 'a signature that holds, by a certificate of a CA of ours that names From',
   identity: 'who sent it, proved by the signature',
 } as const;
 export type Fact = keyof typeof FACTS;
@@ -108,6 +108,8 @@ export interface Message {
   readonly exact: boolean;
   /** Applies changes. @returns why not, null: done */
   change(changes: Changes): string | null;
+  /** Puts another message, made by the crypto room out of this one, in its place. @returns why not, null: done */
+  replace(bytes: Buffer): string | null;
 }
 
 export interface Changes {
@@ -116,21 +118,22 @@ export interface Changes {
   readonly body?: Uint8Array;
 }
 
-/** Who signed. */
+/** Who signed, as the crypto room has verified it. */
 export interface Signer {
   /** SHA-256 of the SPKI, base64url */
   readonly kid: string;
-  /** DER, leaf first */
-  readonly certificates: readonly Uint8Array[];
+  /** the `user@host` of From (of a response: To) that the certificate names */
+  readonly aor: string;
+  readonly certificate: Certificate;
   /** digest of the signature itself: a second message cannot have it */
   readonly digest: string;
-  /** what was signed beside the body (message/sipfrag, RFC 3893); null: the body alone */
-  readonly inner: Inner | null;
-}
-
-/** Headers under the signature. */
-export interface Inner {
-  header(name: string): string | null;
+  /** of the signed Date; null without one */
+  readonly date: Millis | null;
+  /** were To, From, Call-ID, CSeq and Date signed? */
+  readonly headersSigned: boolean;
+  readonly contactChanged: boolean;
+  /** signature and chain */
+  readonly info: VerifiedSigner;
 }
 
 /** One message on its way through a template. Tools read it, and write what they find out. */
@@ -143,7 +146,7 @@ export interface Passage {
   readonly original: Buffer;
   readonly opened: string[];
   signer: Signer | null;
-  recipients: readonly Uint8Array[];
+  recipients: readonly Certificate[];
   /** `user@host` that a signature has proved; null: the From header's word alone */
   identity: string | null;
   /** have the headers under the signature been compared with the outer ones? */
@@ -152,6 +155,10 @@ export interface Passage {
   retransmission: boolean;
   /** runs when every step has agreed, all in one transaction: what was accepted is on disk before the message goes on */
   readonly commits: (() => Refusal | null)[];
+  /** what the audit record keeps whole, null: the digest is enough */
+  evidence: Uint8Array | null;
+  /** a signed receipt that is to be sent back (DER); null: none */
+  receipt: Uint8Array | null;
   /** facts for the audit record */
   readonly notes: Record<string, string | number | boolean>;
   /** alerts of steps that let the message pass */

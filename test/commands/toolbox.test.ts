@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { ringfence } from '../support/cli.ts';
+import { authority, identity, NOW, pemOf, revocationListDer, rsaPair } from '../support/pki.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { sdp, sip } from '../toolbox/support.ts';
 
@@ -124,6 +125,95 @@ describe('ringfence toolbox', function () {
       assert.equal(status, 2, stderr);
       assert.match(stderr, words);
     }
+  });
+
+  it('S/MIME: out with one key, in with another, recorded in the audit trail, signed', async () => {
+    const ca = authority('cli CA', rsaPair(2048, 'cli-ca'));
+    const write = (name: string, text: string): string => {
+      writeFileSync(folder.file(name), text, { mode: 0o600 });
+      return folder.file(name);
+    };
+    const person = (name: string) => {
+      const own = identity(`${name}@example.org`, rsaPair(2048, `cli-${name}`), ca);
+      const cert = write(`${name}.pem`, pemOf(own.certificate.der));
+      return { cert, key: write(`${name}.key`, rsaPair(2048, `cli-${name}`).pem) };
+    };
+    const [bob, alice] = [person('bob'), person('alice')];
+    const trust = [
+      '--ca',
+      write('ca.pem', pemOf(ca.certificate.der)),
+      '--crl',
+      write('crl.pem', pemOf(revocationListDer(ca, []), 'X509 CRL')),
+    ];
+    const when = ['--at', new Date(NOW).toISOString()];
+    const input = write('plain', sip({ body: sdp('m'.repeat(40), '888888888'), callId: 'smime' }).toString('latin1'));
+    const out = folder.file('sealed');
+    const sent = await run(
+      'run',
+      'invite-out-smime',
+      input,
+      ...trust,
+      '--cert',
+      bob.cert,
+      '--key',
+      bob.key,
+      '--to',
+      alice.cert,
+      '--out',
+      out,
+      ...when,
+    );
+    assert.equal(sent.status, 0, sent.stderr);
+    assert.ok(!readFileSync(out).includes('a=crypto'));
+    const read = async () =>
+      run(
+        'run',
+        'invite-in-smime',
+        out,
+        '--source',
+        '198.51.100.2',
+        ...trust,
+        '--cert',
+        alice.cert,
+        '--key',
+        alice.key,
+        ...when,
+      );
+    const came = await read();
+    assert.equal(came.status, 0, came.stderr);
+    assert.match(came.stdout, /a=crypto:1/);
+    const again = await ringfence([
+      'toolbox',
+      '--config',
+      config,
+      'run',
+      'invite-in-smime',
+      out,
+      '--source',
+      '203.0.113.66',
+      ...trust,
+      '--cert',
+      alice.cert,
+      '--key',
+      alice.key,
+      ...when,
+    ]);
+    assert.deepEqual([again.status, again.stderr.trim()], [1, 'ringfence: refused']);
+    const trail = (await ringfence(['audit', 'export', '--format', 'json', '--config', config])).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { action: string; details: Record<string, unknown> });
+    const told = trail.filter(
+      ({ action, details }) => action.startsWith('message.') && details['template'] === 'invite-in-smime',
+    );
+    assert.deepEqual(
+      told.map(({ action, details }) => [action, details['reason'], typeof details['signature']]),
+      [
+        ['message.accepted', '', 'string'],
+        ['message.refused', 'replay', 'string'],
+      ],
+    );
+    assert.equal((await ringfence(['audit', 'verify', '--config', config])).status, 0);
   });
 
   it('keeps every version of a template', async () => {

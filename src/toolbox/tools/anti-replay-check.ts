@@ -73,14 +73,13 @@ function freshness(
   memory: Replays,
 ): { readonly refusal: Refusal | null; readonly until: Millis; readonly dated: boolean } {
   const at = arrival.at;
-  const signed = signer?.inner?.header('date') ?? null;
+  const signed = signer?.date ?? null;
   const forever = { refusal: null, until: at + remember, dated: false };
   const no = (detail: string) => ({ ...forever, refusal: refuse('stale', detail) });
   if (date === 'ignore') return forever;
   if (date === 'signed' && signed === null) return no('there is no Date under the signature');
-  const text = signed ?? message.header('date');
-  if (text === null) return forever;
-  const sent = DATE.test(text) ? Date.parse(text) : NaN;
+  const sent = signed ?? outerDate(message.header('date'));
+  if (sent === null) return forever;
   if (Number.isNaN(sent)) return no('its Date is none');
   const until = sent + window + skew;
   if (at > until) return no(`it is of ${iso(sent)}, and was fresh until ${iso(until)}`);
@@ -90,6 +89,10 @@ function freshness(
     return no(`what was fresh until ${iso(until)} is forgotten already: has the clock been set back?`);
   return { refusal: null, until, dated: true };
 }
+
+/** null: there is none; NaN: it is none */
+const outerDate = (text: string | null): Millis | null =>
+  text === null ? null : DATE.test(text) ? Date.parse(text) : NaN;
 
 function traitsOf({ session: rule }: Parameters, passage: Passage, memory: Replays): Trait[] {
   const { message, signer, identity, opened } = passage;

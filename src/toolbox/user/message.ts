@@ -127,10 +127,14 @@ class ReadMessage implements Message {
       ...(body === undefined ? {} : { body }),
     });
     if (!edited.ok) return edited.reason;
-    if (edited.value.length > MOST_MESSAGE_BYTES) return `it would have more than ${MOST_MESSAGE_BYTES} bytes`;
-    const read = parseSip(edited.value);
+    return this.replace(edited.value);
+  }
+
+  replace(bytes: Buffer): string | null {
+    if (bytes.length > MOST_MESSAGE_BYTES) return `it would have more than ${MOST_MESSAGE_BYTES} bytes`;
+    const read = parseSip(bytes);
     if (!read.ok) return read.reason;
-    this.#bytes = edited.value;
+    this.#bytes = bytes;
     this.#sip = read.value;
     this.#session = undefined;
     return null;
