@@ -83,6 +83,8 @@ export interface SessionFacts {
   readonly connection: string;
   /** of each `a=crypto` inline key (RFC 4568 section 9.2) the first 16 bytes of its SHA-256, in hex; 8 at the most */
   readonly keys: readonly string[];
+  /** of a description that is encrypted (S/MIME) the first 16 bytes of its SHA-256, in hex: nothing else can be seen of it */
+  readonly sealed?: string;
 }
 
 /** Signalling facts of one SIP request, as far as judging needs them. Users are percent-decoded. */

@@ -16,11 +16,11 @@ const named = ({ uris }: Certificate, identity: string): boolean => {
 };
 
 /** Keys and certificates of the command line, and the certificates that were issued here; null: no CA is named. @throws InputError */
-export function keysFrom(
+export async function keysFrom(
   options: ToolboxKeyOptions,
   store: Store,
-): { readonly keys: Keys; readonly own: Identity | null } | null {
-  const own = readIdentity(options);
+): Promise<{ readonly keys: Keys; readonly own: Identity | null } | null> {
+  const own = await readIdentity(options);
   const trust = readTrust(options);
   if (trust === null) return null;
   const given = (options.to ?? []).flatMap((file) => readCertificates(file, '--to'));

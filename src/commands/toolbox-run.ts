@@ -74,7 +74,7 @@ async function judge(
   const store = storeOf(config, { create: true });
   try {
     syncStore(store, config, templates, Date.now());
-    const from = keysFrom(options, store);
+    const from = await keysFrom(options, store);
     const audit = auditOf(store, from?.own ?? null);
     const { engine, services } = openToolbox(store, config, Date.now, { keys: from?.keys ?? null, audit });
     const program = compile(template, tools, services);

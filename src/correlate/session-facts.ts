@@ -11,6 +11,8 @@ const DIGEST_BYTES = 16;
 // written for lines as RFC 8866 section 9 has them; what is not so spelt comes out empty
 const ORIGIN = /o=([!-~]{1,64}) ([!-~]{1,32}) ([!-~]{1,32}) IN IP[46] ([!-~]{1,64})/y;
 const CONNECTION = /c=IN IP[46] ([^/\s]{1,64})/y;
+/** CMS (RFC 8551); multipart/signed can be read, and its description is looked at as any other. */
+const SEALED = /^application\/(?:x-)?pkcs7-mime\b/i;
 const CRYPTO = '\na=crypto:';
 /** tag, suite, key parameters (RFC 4568 section 9.1) */
 const KEYS = /^\d{1,9} +\S{1,64} +(\S{1,2000})/;
@@ -23,6 +25,7 @@ const INLINE = /inline:([A-Za-z0-9+/=]{16,256})/gi;
 export function sessionOf(message: SipMessage): SessionFacts | null {
   const { contentType } = message;
   if (contentType === '') return null;
+  if (SEALED.test(contentType)) return message.body.length === 0 ? null : sealedFacts(message.body);
   const part = contentType === 'application/sdp' ? message.body : sdpPart(contentType, message.body);
   if (part === null || part.length === 0) return null;
   const text = part.toString('latin1', 0, Math.min(part.length, MOST_BYTES));
@@ -35,6 +38,16 @@ export function sessionOf(message: SipMessage): SessionFacts | null {
     keys: keysOf(text),
   };
 }
+
+/** Nobody but the callee reads it, and nobody makes the same ciphertext twice (each has a key of its own, RFC 5652 section 6). */
+const sealedFacts = (body: Buffer): SessionFacts => ({
+  origin: '',
+  version: '',
+  originAddress: '',
+  connection: '',
+  keys: NO_KEYS,
+  sealed: createHash('sha256').update(body).digest().toString('hex', 0, DIGEST_BYTES),
+});
 
 /** The first line that begins so; `v=` stands before all of them. */
 function lineAt(text: string, start: string, pattern: RegExp): RegExpExecArray | null {

@@ -54,7 +54,7 @@ interface Shown {
 interface Waiting {
   readonly at: Millis;
   readonly callId: string;
-  readonly what: 'key' | 'session';
+  readonly what: 'key' | 'sealed' | 'session';
   readonly first: Use;
   readonly shown: Omit<Shown, 'session'>;
   /** account whose password was right since then */
@@ -79,6 +79,23 @@ const flat = (use: Use): Use => ({ ...use });
 function sessionText({ origin, version, originAddress }: SessionFacts): string {
   const id = origin.slice(origin.indexOf(' ') + 1);
   return id.length < TELLING ? '' : `${origin} ${version} ${originAddress}`;
+}
+
+/** What makes a key stream: the keys, or the ciphertext that holds them. */
+const keysOf = ({ keys, sealed }: SessionFacts): readonly string[] =>
+  sealed === undefined ? keys : [`sealed ${sealed}`];
+
+const RULES: Readonly<Record<Waiting['what'], string>> = {
+  key: 'one SRTP key in two calls from two addresses',
+  sealed: 'one encrypted session description in two calls from two addresses',
+  session: 'one o= line in two calls from two addresses',
+};
+
+function summaryOf(what: Waiting['what'], from: string, again: string): string {
+  if (what === 'session')
+    return `The session description of a call of ${from} came again from ${again} in another call`;
+  const thing = what === 'key' ? 'An SRTP key' : 'The encrypted session description';
+  return `${thing} of a call of ${from} came again from ${again}: who gets an answer to it, and has recorded that call, can listen to it`;
 }
 
 /**
@@ -136,8 +153,8 @@ export class SessionKeys {
 
   #compare(shown: Shown): void {
     const { session } = shown;
-    const key = session.keys.find((each) => this.#isAnothers(this.#keys.first(each, shown.at), shown));
-    const text = key === undefined && session.keys.length === 0 ? sessionText(session) : '';
+    const key = keysOf(session).find((each) => this.#isAnothers(this.#keys.first(each, shown.at), shown));
+    const text = key === undefined && keysOf(session).length === 0 ? sessionText(session) : '';
     const first =
       key !== undefined
         ? this.#keys.first(key, shown.at)
@@ -146,7 +163,7 @@ export class SessionKeys {
           : this.#sessions.first(text, shown.at);
     if (first === undefined || !this.#isAnothers(first, shown)) return;
     if (this.#waiting.length >= WAITING || this.#waiting.some((w) => w.callId === shown.callId)) return;
-    const what = key === undefined ? 'session' : 'key';
+    const what = key === undefined ? 'session' : session.sealed === undefined ? 'key' : 'sealed';
     const { session: _, ...rest } = shown;
     this.#waiting.push({ at: shown.at, callId: shown.callId, what, first, shown: rest, known: null });
   }
@@ -164,11 +181,12 @@ export class SessionKeys {
     const text = sessionText(session);
     if (text !== '' && session.keys.length === 0) this.#sessions.seen(text, at, this.#remember, firstUse(shown, text));
     let found: ReplayFinding | null = null;
-    for (const key of session.keys) {
+    for (const key of keysOf(session)) {
       if (this.#keys.seen(key, at, this.#remember, firstUse(shown, text)) !== 'replay') continue;
       const first = this.#keys.first(key, at);
       if (first === undefined || first.last === callId || this.#isAnothers(first, shown)) continue;
-      const forked = text !== '' && first.session === text && shown.at - first.at <= FORKED;
+      const same = session.sealed !== undefined || (text !== '' && first.session === text);
+      const forked = same && shown.at - first.at <= FORKED;
       if (forked) continue;
       first.last = callId;
       if (++first.calls >= this.#calls) found = this.#reuse(first, shown, at);
@@ -177,7 +195,8 @@ export class SessionKeys {
   }
 
   /** No attack, but as good as no encryption: some phones draw their key when they start, or never. */
-  #reuse(first: Use, { source, callId, account, userAgent, proof }: Shown, at: Millis): ReplayFinding {
+  #reuse(first: Use, { source, callId, account, userAgent, proof, session }: Shown, at: Millis): ReplayFinding {
+    const sealed = session.sealed !== undefined;
     const whose = account === null ? `A phone at ${printable(source)}` : `The phone of extension ${printable(account)}`;
     return {
       story: `reuse|${userAgent === '' ? sourceKey(source) : printable(userAgent)}`,
@@ -189,7 +208,7 @@ export class SessionKeys {
       firstSource: first.source,
       proof,
       callIds: [...new Set([callId, first.callId])],
-      summary: `${whose} has used one SRTP key for ${counted(first.calls, 'call')}: whoever records two of them can listen to both`,
+      summary: `${whose} has used one ${sealed ? 'encrypted session description' : 'SRTP key'} for ${counted(first.calls, 'call')}: whoever records two of them can listen to both`,
       facts: {
         callsWithOneKey: first.calls,
         since: iso(first.at),
@@ -220,27 +239,21 @@ export class SessionKeys {
     return {
       story: `${what}|${sourceKey(shown.source)}|${first.account ?? sourceKey(first.source)}`,
       at,
-      severity: what === 'key' ? 'high' : 'medium',
+      severity: what === 'session' ? 'medium' : 'high',
       account: first.account,
       other: known ?? shown.account,
       source: shown.source,
       firstSource: first.source,
       proof: known === null ? shown.proof : 'authenticated',
       callIds: [callId, first.callId],
-      summary:
-        what === 'key'
-          ? `An SRTP key of a call of ${from} came again from ${again}: who gets an answer to it, and has recorded that call, can listen to it`
-          : `The session description of a call of ${from} came again from ${again} in another call`,
+      summary: summaryOf(what, from, again),
       facts: {
         firstAddress: printable(first.source),
         firstCall: iso(first.at),
         after: formatDuration(since - first.at),
         userAgent: printable(shown.userAgent),
         authenticatedAs: known === null ? null : printable(known),
-        rule:
-          what === 'key'
-            ? 'one SRTP key in two calls from two addresses'
-            : 'one o= line in two calls from two addresses',
+        rule: RULES[what],
       },
     };
   }

@@ -189,6 +189,8 @@ const REUSED: Readonly<Record<string, string>> = {
   'the same nonce and count from two addresses': 'Anmeldedaten',
   'one request from two addresses': 'eine Anfrage',
   'one SRTP key in two calls from two addresses': 'den SRTP-Schlüssel eines Anrufs',
+  'one encrypted session description in two calls from two addresses':
+    'die verschlüsselte Medienbeschreibung eines Anrufs',
   'one o= line in two calls from two addresses': 'die Medienbeschreibung eines Anrufs',
 };
 

@@ -26,14 +26,11 @@ const sdp = (key: string | null, id = 3724394400, address = '192.168.7.20'): str
   ].join('\r\n');
 
 /** The INVITEs among some packets carry a session description. */
-const offering = (packets: readonly Packet[], body: string): Packet[] =>
+const offering = (packets: readonly Packet[], body: string, type = 'application/sdp'): Packet[] =>
   packets.map((packet) => {
     const text = packet.payload.toString('latin1');
     if (!text.startsWith('INVITE')) return packet;
-    const headers = text.replace(
-      'Content-Length: 0',
-      `Content-Type: application/sdp\r\nContent-Length: ${body.length}`,
-    );
+    const headers = text.replace('Content-Length: 0', `Content-Type: ${type}\r\nContent-Length: ${body.length}`);
     return { ...packet, payload: Buffer.from(headers + body, 'latin1') };
   });
 /** The same bytes from somebody else's address, so much later. */
@@ -71,6 +68,13 @@ const counting = [
   bob.answer(T + 15, given, 200, [`Contact: <sip:1004@${bob.address}>;expires=3600`]),
 ];
 
+// what S/MIME makes of a description: nobody on the path can read it, and nobody makes it twice
+const ENVELOPED = 'application/pkcs7-mime; smime-type=authEnveloped-data; name="smime.p7m"';
+const sealed = offering(bob.call(T, '1004', '1007', { callId: 'one@bob' }), '0\x82ciphertext-1', ENVELOPED);
+/** Bob's encrypted INVITE in a call of Charles's making, at some later time: what changes is Call-ID, CSeq, tag and Via. */
+const charlesCalls = (later: number, body = '0\x82ciphertext-1'): Packet[] =>
+  offering(charles.call(T + later, '1004', '1007', { callId: `c${later}@charles` }).slice(0, 2), body, ENVELOPED);
+
 describe('replay, on the wire', () => {
   const table: [string, Packet[], string[]][] = [
     [
@@ -100,7 +104,24 @@ describe('replay, on the wire', () => {
       ],
       ['high 1004'],
     ],
+    [
+      'Charles sends Bob’s encrypted INVITE again, the very same, at once',
+      [...sealed, ...copied(sealed, charles, 300)],
+      ['medium 1004', 'high 1004'],
+    ],
+    [
+      'Charles calls Alice with Bob’s encrypted description, at once',
+      [...sealed, ...charlesCalls(5_000)],
+      ['high 1004'],
+    ],
+    ['Charles calls Alice with it after an hour', [...sealed, ...charlesCalls(HOUR)], ['high 1004']],
     // twins
+    ['the phone encrypts each description anew', [...sealed, ...charlesCalls(HOUR, '0\x82ciphertext-2')], []],
+    [
+      'an encrypted INVITE is retransmitted',
+      [...sealed, ...copied(sealed, bob, 500), ...copied(sealed, bob, 1_500)],
+      [],
+    ],
     ['every packet is retransmitted', [...call, ...copied(call, bob, 500), ...copied(call, bob, 1_500)], []],
     ['every packet is mirrored twice', [...call, ...call.map((packet) => ({ ...packet, at: packet.at + 3 }))], []],
     [

@@ -323,6 +323,11 @@ const outcomes: Record<string, Record<string, Event[]>> = {
       seen(NIGHT + HOUR, { method: 'INVITE', callId: 'other@x', session }),
       tick(NIGHT + 2 * HOUR),
     ],
+    'an encrypted session description of one call comes again from another address': [
+      answered(NIGHT, 200, { method: 'INVITE', source: OWNER, session: { ...session, keys: [], sealed: 'ab' } }),
+      seen(NIGHT + HOUR, { method: 'INVITE', callId: 'other@x', session: { ...session, keys: [], sealed: 'ab' } }),
+      tick(NIGHT + 2 * HOUR),
+    ],
     'a request without credentials is sent again from another address': [repeated(NIGHT, { offersCredentials: false })],
     'a session description of one call comes again from another address': [
       answered(NIGHT, 200, { method: 'INVITE', source: OWNER, session: { ...session, keys: [] } }),
