@@ -152,8 +152,8 @@ function tell(renewals: readonly Renewal[], output: Output): number {
   }
   if (renewals.every(isServed)) return EXIT.done;
   output.warn(
-    'ringfence: not all of it is served. Keep the names of the files in pjsip.conf as they were, or set allow_reload = yes for the ' +
-      "transport; else restart Asterisk when no call is up: asterisk -rx 'core restart when convenient'",
+    'ringfence: not all of it is served. Keep the names of the files in pjsip.conf as they were; Asterisk 16 takes a new certificate ' +
+      "at its start alone: asterisk -rx 'core restart when convenient'",
   );
   return EXIT.found;
 }

@@ -6,6 +6,7 @@ import { connect } from 'node:tls';
 import { jsonLines, ringfence, type Ran } from '../support/cli.ts';
 import { selfSigned } from '../support/self-signed.ts';
 import { useLab } from './support/lab.ts';
+import { asteriskMajor } from './support/packages.ts';
 import { freePort } from './support/ports.ts';
 import { until } from './support/process.ts';
 import { writeSettings } from './support/settings.ts';
@@ -36,6 +37,9 @@ describe('lab: the PBX serves a renewed TLS certificate', function () {
       socket.on('error', () => told(undefined));
     });
 
+  /** Asterisk 16 serves a new certificate after a restart alone, with allow_reload too; the command has to notice. */
+  const old16 = (): boolean => asteriskMajor(lab().trees.asterisk) < 20;
+
   it('says that there is none where pjsip.conf has no such transport', async () => {
     settings = writeSettings(lab(), { cdr: false, office: 'open' });
     const { status, stderr } = await run();
@@ -49,7 +53,7 @@ describe('lab: the PBX serves a renewed TLS certificate', function () {
     const lines = ['', '[tls]', 'type = transport', 'protocol = tls', `bind = ${lab().asterisk.host}:${port}`];
     writeFileSync(
       pjsip,
-      `${readFileSync(pjsip, 'utf8')}${lines.join('\n')}\ncert_file = ${file('tls.crt')}\npriv_key_file = ${file('tls.key')}\nmethod = tlsv1_2\n`,
+      `${readFileSync(pjsip, 'utf8')}${lines.join('\n')}\ncert_file = ${file('tls.crt')}\npriv_key_file = ${file('tls.key')}\nmethod = tlsv1_2\n${old16() ? 'allow_reload = yes\n' : ''}`,
     );
     await lab().asterisk.restart();
     await until('it serves TLS', 5_000, async () => (await served()) === old);
@@ -61,6 +65,13 @@ describe('lab: the PBX serves a renewed TLS certificate', function () {
     const young = install(selfSigned());
     assert.equal(await served(), old, 'until it is told');
     const { status, stdout, stderr } = await run('--format', 'json', '--why', 'a test');
+    if (old16()) {
+      assert.deepEqual([status, await served()], [1, old]);
+      assert.match(stderr, /core restart when convenient/);
+      await lab().asterisk.restart();
+      assert.match((await run()).stdout, /serves the certificate of its file already/);
+      return;
+    }
     assert.equal(status, 0, stdout + stderr);
     const [line] = jsonLines<{ served: boolean; renewed: boolean; fingerprint: string }>(stdout);
     assert.deepEqual([line?.served, line?.renewed, line?.fingerprint], [true, true, young]);
