@@ -74,6 +74,7 @@ interface Target {
 const SOURCES = 20_000;
 const ACCOUNTS = 5_000;
 const OWNERS = 50_000;
+const AGENTS = 20_000;
 const CERTAIN = '!';
 /** Whoever tries one account for so long has patience. */
 const PATIENT = 18 * HOUR;
@@ -92,7 +93,7 @@ class BruteForce implements Detector<'auth.failed' | 'auth.succeeded'> {
   /** source -> when it was last told as a guesser; with `CERTAIN` behind it, told as certain */
   readonly #guessers = new BoundedMap<Millis>(ACCOUNTS);
   /** account -> what its phone called itself when it last logged in */
-  readonly #agents = new BoundedMap<string>(OWNERS);
+  readonly #agents = new BoundedMap<string>(AGENTS);
   readonly #stale: StalePasswords;
   readonly #swarm: Swarm;
   readonly #patient: PatientSwarm;

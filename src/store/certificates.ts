@@ -74,9 +74,9 @@ export function certificatesTable(connection: Connection): CertificatesTable {
   const select = (rest: string): ReturnType<typeof connection.prepare<Row>> =>
     connection.prepare<Row>(`SELECT ${columns} FROM certificates ${rest}`);
   const get = select('WHERE serial = ?');
-  const ofKid = select('WHERE kid = ? ORDER BY not_before DESC, serial');
-  const ofAccount = select("WHERE account = ? AND use = 'account' ORDER BY not_before DESC, serial");
-  const all = select('ORDER BY use, account, not_before DESC, serial');
+  const ofKid = select('WHERE kid = ? ORDER BY not_before DESC, rowid DESC');
+  const ofAccount = select("WHERE account = ? AND use = 'account' ORDER BY not_before DESC, rowid DESC");
+  const all = select('ORDER BY use, account, not_before DESC, rowid DESC');
   const revoke = connection.prepare(
     `UPDATE certificates SET revoked_at = min(coalesce(revoked_at, :at), :at),
        reason = CASE WHEN revoked_at IS NULL OR revoked_at > :at THEN :reason ELSE reason END WHERE serial = :serial`,
