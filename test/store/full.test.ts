@@ -26,7 +26,7 @@ describe('a full disk', () => {
         });
     };
     // SQLite's own limit stands for the disk.
-    connection.pragma('max_page_count=80');
+    connection.pragma('max_page_count=160');
     for (let tries = 0; tries < 3; tries++)
       assert.throws(
         () => write(1000),
@@ -71,7 +71,7 @@ describe('a full disk', () => {
     this.timeout(60_000);
     const mount = folder.file('mount');
     mkdirSync(mount);
-    const script = `mount -t tmpfs -o size=1m ringfence-test "$1" && exec "$2" --import tsx "$3" "$1"`;
+    const script = `mount -t tmpfs -o size=2m ringfence-test "$1" && exec "$2" --import tsx "$3" "$1"`;
     const child = new URL('../support/store-full-child.ts', import.meta.url).pathname;
     const probe = spawnSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs none "$1"', 'sh', mount]);
     if (probe.status !== 0) {

@@ -69,6 +69,7 @@ describeWithData('SIP as Asterisk and Kamailio mirrored it', 'hep', () => {
       uri: 'sip:127.0.0.1:5062',
       response: 'f5c690ebe23c3306caddb3119e1fc994',
       nc: 1,
+      ncText: '00000001',
       cnonce: 'sdmdiamo',
       qop: 'auth',
       algorithm: 'MD5',
