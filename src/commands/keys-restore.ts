@@ -50,7 +50,8 @@ export default async function keysRestore(
     if (!masterKeyPath(config).credential) room.writeMaster(content.masterKey);
     saveKeyStore(config, content.keys, room.owner);
     room.store.transaction(() => {
-      for (const row of content.certificates) merge(room, row);
+      // they are told latest first, and of one second the later is the one that was put in later
+      for (const row of [...content.certificates].reverse()) merge(room, row);
       room.store.meta.set(BACKED_UP, JSON.stringify(content.keys.keys.map(({ kid }) => kid)));
       room.note('key.restored', 'keys', { madeAt: at });
     });
