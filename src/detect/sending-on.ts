@@ -85,7 +85,10 @@ export class SendingOn implements Detector<SendingKind> {
         targets: new Set(fresh.map(({ to }) => site.number(to).e164 ?? to)).size,
         risky: fresh.filter(isRisky),
         grave: fresh.filter(({ to }) => isGrave(site.number(to))),
-        late: fresh.filter(({ started }) => !site.hours(started, null).open),
+        // forwarding does not ask, and the calendar costs
+        get late() {
+          return fresh.filter(({ started }) => !site.hours(started, null).open);
+        },
         connected: fresh.filter(({ answered }) => answered !== null).length,
         atOnce: fresh.filter(({ ended, started }) => ended === null && at - started < LONGEST).length,
       },
