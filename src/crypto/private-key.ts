@@ -5,11 +5,13 @@ import {
   generateKeyPair,
   privateDecrypt,
   sign,
+  webcrypto,
   type KeyObject,
+  type SignKeyObjectInput,
 } from 'node:crypto';
 import { inspect } from 'node:util';
 import { parsed, refused, type Parsed } from '../parsed.ts';
-import { keepKeyObject, keyObjectOf } from './key-objects.ts';
+import { cryptoKeyOf, keepKeyObject, keyObjectOf } from './key-objects.ts';
 import { kidOf, PSS_SALT, publicKeyOf, sizeOf, type KeySize, type PublicKey } from './public-key.ts';
 
 /** A private RSA key that never leaves src/crypto: an opaque handle. Printed, logged or put into JSON it is its kid. */
@@ -25,6 +27,12 @@ export interface PrivateKeyHandle {
   signPkcs1(data: Uint8Array): Uint8Array;
   /** RSAES-OAEP, SHA-256, MGF1-SHA-256 (RFC 8017, 7.1); null on any failure, one answer for all of them */
   decryptOaep(ciphertext: Uint8Array, label?: Uint8Array): Uint8Array | null;
+  /** As signPss, in a thread of libuv's pool: the event loop goes on. `data` must stay as it is until then. */
+  signPssAsync(data: Uint8Array): Promise<Uint8Array>;
+  /** As signPkcs1, in a thread of libuv's pool */
+  signPkcs1Async(data: Uint8Array): Promise<Uint8Array>;
+  /** As decryptOaep, in a thread of libuv's pool; null on any failure, it never rejects */
+  decryptOaepAsync(ciphertext: Uint8Array, label?: Uint8Array): Promise<Uint8Array | null>;
 }
 
 class Handle implements PrivateKeyHandle {
@@ -58,6 +66,25 @@ class Handle implements PrivateKeyHandle {
     }
   }
 
+  signPssAsync(data: Uint8Array): Promise<Uint8Array> {
+    const padding = constants.RSA_PKCS1_PSS_PADDING;
+    return signInPool(data, { key: keyObjectOf(this), padding, saltLength: PSS_SALT });
+  }
+
+  signPkcs1Async(data: Uint8Array): Promise<Uint8Array> {
+    return signInPool(data, { key: keyObjectOf(this) });
+  }
+
+  async decryptOaepAsync(ciphertext: Uint8Array, label?: Uint8Array): Promise<Uint8Array | null> {
+    // node's privateDecrypt knows no other thread; WebCrypto's RSA-OAEP is the same operation, and runs in the pool
+    const algorithm = label === undefined ? { name: 'RSA-OAEP' } : { name: 'RSA-OAEP', label: label.slice() };
+    try {
+      return new Uint8Array(await webcrypto.subtle.decrypt(algorithm, await cryptoKeyOf(this), ciphertext.slice()));
+    } catch {
+      return null;
+    }
+  }
+
   toJSON(): { readonly kid: string } {
     return { kid: this.kid };
   }
@@ -66,6 +93,11 @@ class Handle implements PrivateKeyHandle {
     return `private key ${this.kid}`;
   }
 }
+
+const signInPool = (data: Uint8Array, key: SignKeyObjectInput): Promise<Uint8Array> =>
+  new Promise((resolve, reject) => {
+    sign('sha256', data, key, (error, signature) => (error === null ? resolve(signature) : reject(error)));
+  });
 
 /** Makes an RSA key, e = 65537, in another thread: the event loop goes on (a 2048-bit key takes some 100 ms). */
 export async function generatePrivateKey(bits: KeySize): Promise<PrivateKeyHandle> {

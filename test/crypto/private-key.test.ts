@@ -150,6 +150,42 @@ describe('private keys', function () {
       assert.equal(key.decryptOaep(bad), null);
   });
 
+  it('signs and decrypts in other threads as it does in this one, and the event loop goes on', async () => {
+    const key = value(privateKeyFromPem(pem));
+    const half = publicHalf(key);
+    assert.ok(half.verifyPss(text, await key.signPssAsync(text)));
+    assert.ok(!half.verifyPss(text.subarray(1), await key.signPssAsync(text)));
+    assert.deepEqual(Buffer.from(await key.signPkcs1Async(text)), Buffer.from(key.signPkcs1(text)));
+    const label = new TextEncoder().encode('csc/1 s1');
+    const box = half.encryptOaep(text, label);
+    const opened = await key.decryptOaepAsync(box, label);
+    assert.deepEqual(Buffer.from(opened ?? []), Buffer.from(text));
+    assert.deepEqual(Buffer.from((await key.decryptOaepAsync(half.encryptOaep(text))) ?? []), Buffer.from(text));
+    assert.deepEqual(await key.decryptOaepAsync(half.encryptOaep(new Uint8Array(0))), new Uint8Array(0));
+    const wrong = [
+      new Uint8Array(0),
+      box.subarray(1),
+      new Uint8Array(256).fill(255),
+      box.map((b, i) => b ^ Number(i === 200)),
+    ];
+    for (const bad of [box, ...wrong]) assert.equal(await key.decryptOaepAsync(bad), null);
+    for (const bad of wrong) assert.equal(await key.decryptOaepAsync(bad, label), null);
+
+    // immediates run between the start of the work and its end
+    let turns = 0;
+    let next: NodeJS.Immediate;
+    const turn = (): void => {
+      turns++;
+      next = setImmediate(turn);
+    };
+    next = setImmediate(turn);
+    await Promise.all(
+      Array.from({ length: 20 }, () => [key.signPssAsync(text), key.decryptOaepAsync(box, label)]).flat(),
+    );
+    clearImmediate(next);
+    assert.ok(turns > 1, `${turns} turns of the event loop`);
+  });
+
   it('takes signatures and ciphertexts in its one form alone: other salts, hashes and mask functions are refused', () => {
     const key = value(privateKeyFromPem(pem));
     const half = publicHalf(key);

@@ -34,5 +34,6 @@ assert.ok(opened.ok);
 assert.ok(writePkcs12(opened.value, [der], 'a password of the test', 'test').length > 0);
 const context = secureContextOf(key.value, chain);
 key.value.signPss(Buffer.from(inspect(key) + JSON.stringify(key)));
+assert.equal(await key.value.decryptOaepAsync(new Uint8Array(256)), null); // makes the key that WebCrypto uses
 writeHeapSnapshot(snapshot);
 assert.deepEqual([typeof key.value.kid, typeof context, kept === null], ['string', 'object', control === undefined]);
