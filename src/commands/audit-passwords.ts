@@ -8,9 +8,8 @@ import { InputError, messageOf } from '../errors.ts';
 import type { Site } from '../site/index.ts';
 import type { Store } from '../store/index.ts';
 import { DAY, parseDuration, Zone } from '../time.ts';
-import { visible } from '../words/visible.ts';
+import { visible, weaknessText } from '../words/index.ts';
 import { answerKey, openAnswer } from './audit/answer-store.ts';
-import { weaknessText } from './audit/candidates.ts';
 import type { Limits, Task, Verdict } from './audit/guessing.ts';
 import type { Told, Work } from './audit/worker.ts';
 import { storeOf } from './open-store.ts';
@@ -59,7 +58,7 @@ export default async function auditPasswords(
     };
     const verdicts = await guess({ tasks, limits, rate: Math.max(1, options.rate), seconds: options.seconds }, output);
     for (const verdict of verdicts) tell(verdict, kept.get(verdict.account)?.accepted, output);
-    if (store !== null) forget(store, verdicts, kept);
+    if (store !== null) remember(store, verdicts, kept);
     return summary(verdicts, output);
   } finally {
     store?.close();
@@ -176,12 +175,20 @@ function tell(verdict: Verdict, accepted: AcceptedAnswer | undefined, output: Ou
   }
 }
 
-/** What was audited is deleted; what the budget did not suffice for is there the next time. */
-function forget(store: Store, verdicts: readonly Verdict[], kept: ReadonlyMap<string, Kept>): void {
-  for (const { account, complete } of verdicts) {
-    const row = kept.get(account)?.row;
-    if (complete && row !== undefined && row !== null) store.digestAnswers.delete(row.account, row.at);
-  }
+/**
+ * The answer that was audited is deleted and its verdict kept, for reports; what the budget did not suffice for is there the next
+ * time, and an earlier verdict with it.
+ */
+function remember(store: Store, verdicts: readonly Verdict[], kept: ReadonlyMap<string, Kept>): void {
+  const at = Date.now();
+  store.transaction(() => {
+    for (const { account, complete, weakness } of verdicts) {
+      const row = kept.get(account)?.row;
+      if (!complete || row === undefined || row === null) continue;
+      store.passwordVerdicts.put({ account: row.account, at, weakness });
+      store.digestAnswers.delete(row.account, row.at);
+    }
+  });
 }
 
 function summary(verdicts: readonly Verdict[], output: Output): number {

@@ -1,6 +1,6 @@
 import type { ReportedIncident } from '../store/index.ts';
-import { iso } from '../time.ts';
-import { visible } from '../words/index.ts';
+import { iso, type Zone } from '../time.ts';
+import { alarmText, en, visible, weaknessText, type Report } from '../words/index.ts';
 
 /** Where a spreadsheet would take a cell for a formula, or for a command of its own (OWASP, "CSV Injection"); wide forms too. */
 const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
@@ -40,10 +40,14 @@ export const CSV_HEAD = `\ufeff${COLUMNS.join(',')}\r\n`;
 
 const joined = (values: readonly string[]): string => values.join(' ');
 
+type Cells = Readonly<Record<(typeof COLUMNS)[number], string | number | null>>;
+
+const line = (cells: Cells): string => `${COLUMNS.map((name) => csvCell(cells[name])).join(',')}\r\n`;
+
 /** An incident as one line. Times are UTC, amounts have a point. */
 export function csvLine({ incident: i, decisions, numbers }: ReportedIncident): string {
   const decided = decisions.map(({ action, state }) => `${action}:${state}`);
-  const cells: Readonly<Record<(typeof COLUMNS)[number], string | number | null>> = {
+  return line({
     incident: i.id,
     opened: iso(i.openedAt),
     updated: iso(i.updatedAt),
@@ -60,6 +64,25 @@ export function csvLine({ incident: i, decisions, numbers }: ReportedIncident): 
     currency: i.loss?.currency ?? null,
     acknowledged: i.acknowledgedAt === null ? null : iso(i.acknowledgedAt),
     decisions: joined([...new Set(decided)]),
-  };
-  return `${COLUMNS.map((name) => csvCell(cells[name])).join(',')}\r\n`;
+  });
+}
+
+const NONE = Object.fromEntries(COLUMNS.map((name) => [name, null])) as Cells;
+
+/** What is no incident (its column is empty): weak passwords, times in which ringfence did not see everything, keys that end. */
+export function csvBeside({ passwords, gaps, keys, madeAt }: Report, zone: Zone): string[] {
+  const weak = (passwords?.weak ?? []).map(({ account, weakness, at }) => ({
+    ...{ detector: 'weak-password', severity: 'high', opened: iso(at), subject_type: 'account', subject: account },
+    ...{ summary: `its password ${weaknessText(weakness, null)}`, accounts: account },
+  }));
+  const unseen = gaps.map(({ alarm, since, until, facts }) => ({
+    ...{ detector: 'feed-gap', opened: iso(since), updated: until === null ? null : iso(until) },
+    ...{ subject_type: 'alarm', subject: alarm },
+    summary: alarmText({ alarm, facts, since, until: null }, en, zone).headline,
+  }));
+  const ending = (keys ?? []).map(({ name, endsAt }) => ({
+    ...{ detector: 'key-ends', opened: iso(madeAt), subject_type: 'key', subject: name },
+    summary: `its key ends at ${iso(endsAt)}`,
+  }));
+  return [...weak, ...unseen, ...ending].map((cells) => line({ ...NONE, ...cells }));
 }

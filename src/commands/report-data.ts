@@ -4,7 +4,7 @@ import type { Site } from '../site/index.ts';
 import { certificateState, type ReportedIncident, type Store } from '../store/index.ts';
 import { DAY, HOUR, MINUTE, parseDuration } from '../time.ts';
 import { BoundedMap } from '../windows.ts';
-import type { Report, ReportDestination, ReportKey, ReportPart, ReportStory } from '../words/index.ts';
+import type { Report, ReportDestination, ReportKey, ReportPart, ReportStory, Weakness } from '../words/index.ts';
 
 export interface Period {
   readonly from: Millis;
@@ -77,6 +77,7 @@ export function makeReport(store: Store, config: Config, site: Site, { from, unt
     },
     gaps: store.alarms.within(from, until, GAPS),
     keys: keysThatEnd(store, until),
+    passwords: passwordsOf(store, until),
   };
 }
 
@@ -234,6 +235,19 @@ class Parts {
   all(): ReportPart[] {
     return this.#counts.map((counts, i) => ({ from: this.#from + i * this.#step, counts }));
   }
+}
+
+/** What was known of passwords by the end of the period. */
+function passwordsOf(store: Store, until: Millis): Report['passwords'] {
+  const verdicts = store.passwordVerdicts.before(until);
+  if (verdicts.length === 0) return null;
+  return {
+    audited: verdicts.length,
+    latest: Math.max(...verdicts.map(({ at }) => at)),
+    weak: verdicts.flatMap(({ account, at, weakness }) =>
+      weakness === null ? [] : [{ account, at, weakness: weakness as Weakness }],
+    ),
+  };
 }
 
 /** Keys in use that end within a month after the period; null: ringfence has issued none. */

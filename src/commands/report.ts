@@ -1,6 +1,5 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Config } from '../config.ts';
 import { InputError, messageOf, RingfenceError } from '../errors.ts';
 import type { Millis } from '../model.ts';
 import { sendReport } from '../respond/notify/mail.ts';
@@ -11,7 +10,7 @@ import { reportHtml, reportPage, reportText, wordsOf, type Report, type ReportPa
 import { mailOptionsOf } from './notify-channels.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
-import { CSV_HEAD, csvLine } from './report-csv.ts';
+import { csvBeside, CSV_HEAD, csvLine } from './report-csv.ts';
 import { makeReport, type Period } from './report-data.ts';
 import { readConfig, siteOf } from './site.ts';
 import { textOptions } from './text.ts';
@@ -44,9 +43,9 @@ export default async function report(
   const mail = options.mail ? mailOptionsOf(config) : null;
   const store = storeOf(config, { create: false });
   try {
-    if (format === 'csv') writeCsv(store, period, options.out, config, output);
-    if (format === 'csv' && mail === null) return EXIT.done;
     const made = makeReport(store, config, site, period, now);
+    if (format === 'csv') writeCsv(store, made, options.out, site, output);
+    if (format === 'csv' && mail === null) return EXIT.done;
     const zone = new Zone(site.timezone);
     const page = reportPage(made, { words: wordsOf(options.language ?? site.language), zone });
     const text = textOptions(site, output);
@@ -103,6 +102,10 @@ function asJson(made: Report): unknown {
       ...{ ...rest, since: iso(since), until: until === null ? null : iso(until) },
     })),
     keys: made.keys?.map(({ name, endsAt }) => ({ name, endsAt: iso(endsAt) })) ?? null,
+    passwords: made.passwords && {
+      ...{ ...made.passwords, latest: iso(made.passwords.latest) },
+      weak: made.passwords.weak.map(({ at, ...rest }) => ({ ...rest, at: iso(at) })),
+    },
   };
 }
 
@@ -132,17 +135,12 @@ export function lastPeriod(what: 'day' | 'week' | 'month', zone: Zone, now: Mill
   }
 }
 
-/** The incidents of the period, a line each, as they are read. */
-function writeCsv(
-  store: Store,
-  { from, until }: Period,
-  out: string | undefined,
-  config: Config,
-  output: Output,
-): void {
+/** The incidents of the period, a line each, as they are read; then what a report tells beside them. */
+function writeCsv(store: Store, made: Report, out: string | undefined, site: Site, output: Output): void {
   const lines = (write: (text: string) => void): void => {
     write(CSV_HEAD);
-    for (const incident of store.reporting.incidents(from, until)) write(csvLine(incident));
+    for (const incident of store.reporting.incidents(made.from, made.until)) write(csvLine(incident));
+    for (const line of csvBeside(made, new Zone(site.timezone))) write(line);
   };
   if (out !== undefined) writeWhole(resolve(out), lines);
   else lines((text) => output.result(text.replace(/\r\n$/, '\r')));

@@ -35,6 +35,8 @@ export async function rotateByHand(hand: Hand, params: MethodParams['rotate']): 
   const result = await hand.enforcer.rotate(account, until, params.why);
   if (!result.ok) throw new Refusal(result.code, result.reason);
   forgetKept(hand, account);
+  // what an audit found of the old one is no longer so
+  hand.store.passwordVerdicts.delete(account);
   const { id, secrets, proved, registers } = result;
   return {
     id,

@@ -21,6 +21,7 @@ import { prepareFile } from './file.ts';
 import { incidentsTable, type IncidentsTable } from './incidents.ts';
 import { metaTable, type MetaTable } from './meta.ts';
 import { offsetsTable, type Cursor, type FilePosition, type OffsetsTable } from './offsets.ts';
+import { passwordVerdictsTable, type PasswordVerdictsTable } from './password-verdicts.ts';
 import { privacyOf, type Privacy } from './privacy.ts';
 import { purgeStep, type PurgeStep } from './purge.ts';
 import { reporting, type Reporting } from './reporting.ts';
@@ -52,6 +53,7 @@ export type { Enrolment, EnrolmentsTable } from './enrolments.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
 export type { MetaTable } from './meta.ts';
 export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
+export type { PasswordVerdict } from './password-verdicts.ts';
 export type { ReportedIncident, Reporting } from './reporting.ts';
 export { PERSONAL_TABLES } from './personal.ts';
 export type { Erased, PersonalRow } from './privacy.ts';
@@ -89,6 +91,7 @@ export interface Tables {
   readonly audit: AuditTable;
   readonly deliveries: DeliveriesTable;
   readonly digestAnswers: DigestAnswersTable;
+  readonly passwordVerdicts: PasswordVerdictsTable;
   readonly toolboxObjects: ToolboxObjectsTable;
   readonly toolboxAlerts: ToolboxAlertsTable;
   readonly replays: ReplaysTable;
@@ -225,6 +228,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     audit: auditTable(connection, clock),
     deliveries: deliveriesTable(connection),
     digestAnswers: digestAnswersTable(connection),
+    passwordVerdicts: passwordVerdictsTable(connection),
     toolboxObjects: toolboxObjectsTable(connection),
     toolboxAlerts: toolboxAlertsTable(connection),
     replays: replaysTable(connection),
@@ -252,6 +256,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     purge: async (before, signal) => {
       let gone = 0;
       tables.alarms.forget(before);
+      tables.passwordVerdicts.forget(before);
       tables.toolboxAlerts.forget(before);
       for (;;) {
         signal?.throwIfAborted();

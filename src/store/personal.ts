@@ -58,6 +58,13 @@ export const PERSONAL_TABLES: Readonly<Record<string, TableOfPersons>> = {
     'with [audit] passwords: the last login of an extension, encrypted',
     'account',
   ),
+  password_verdicts: table(
+    'column',
+    'deleted',
+    false,
+    'what `audit passwords` found of an extension: weak or not, of which kind, when; never the password',
+    'account',
+  ),
   enrolments: table('column', 'deleted', false, 'tokens by which an extension gets its certificate', 'account'),
   certificates: table(
     'column',

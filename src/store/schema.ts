@@ -119,6 +119,9 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE incidents ADD COLUMN anonymised_at INTEGER;
   CREATE INDEX incidents_masking ON incidents (updated_at) WHERE anonymised_at IS NULL;
   `,
+  `
+  CREATE TABLE password_verdicts (account TEXT PRIMARY KEY, at INTEGER NOT NULL, weakness TEXT) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -31,6 +31,7 @@ export const deReport: ReportWords = {
     failed: 'Nicht gelungen',
     gaps: 'Wann ringfence nicht alles sah',
     keys: 'Schlüssel, die bald enden',
+    passwords: 'Schwache Passwörter',
   },
   heads: {
     severity: 'Schwere',
@@ -57,6 +58,7 @@ export const deReport: ReportWords = {
     lasted: 'Dauer',
     key: 'Schlüssel von',
     ends: 'endet',
+    audited: 'gefunden',
   },
   quiet: 'In dieser Zeit wurde nichts gefunden.',
   tally: (all, open) => `${count(all, 'Vorfall', 'Vorfälle')}, davon ${open} von niemandem bestätigt.`,
@@ -83,6 +85,22 @@ export const deReport: ReportWords = {
   severity: severityName,
   stands: 'noch immer',
   unknownPlace: 'dieses Land oder nicht bekannt',
+  audited: (accounts, weak, latest) =>
+    `Von ${count(accounts, 'geprüften Konto', 'geprüften Konten')} (zuletzt am ${latest}) ${weak === 1 ? 'hat' : 'haben'} ${weak === 0 ? 'keine' : weak} ein schwaches Passwort.`,
+  mend: 'Geben Sie jedem ein neues aus 20 zufälligen Zeichen: ringfence rotate KONTO tut es sofort; danach pjsip.conf und das Telefon.',
+  weakness: {
+    empty: 'ist leer',
+    'extension-number': 'ist die Nummer der Nebenstelle',
+    'extension-variation': 'ist die Nummer der Nebenstelle, abgewandelt',
+    'name-variation': 'ist der Name des Kontos oder daraus gemacht',
+    'vendor-default': 'ist die Voreinstellung eines Herstellers oder einer Beispielkonfiguration',
+    dictionary: 'steht im Wörterbuch oder ist mit den üblichen Kniffen aus einem Wort gemacht',
+    pattern: 'ist ein Muster aus Tasten, Buchstaben oder Ziffern',
+    'year-or-date': 'ist ein Jahr oder ein Datum',
+    'site-name': 'ist der Name der Firma oder des Standorts oder daraus gemacht',
+    digits: 'besteht nur aus Ziffern',
+    'word-list': 'steht in der Wortliste',
+  },
   more: (n) => `und ${n} weitere`,
   footer: 'Erstellt von ringfence. Kosten sind Schätzungen nach Ihrem Tarif, sonst nach einem üblichen.',
 };

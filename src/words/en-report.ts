@@ -29,6 +29,7 @@ export const enReport: ReportWords = {
     failed: 'Could not be done',
     gaps: 'When ringfence did not see everything',
     keys: 'Keys that end soon',
+    passwords: 'Weak passwords',
   },
   heads: {
     severity: 'severity',
@@ -55,6 +56,7 @@ export const enReport: ReportWords = {
     lasted: 'lasted',
     key: 'key of',
     ends: 'ends',
+    audited: 'found',
   },
   quiet: 'Nothing was found in this time.',
   tally: (all, open) => `${count(all, 'incident')}, ${open} of them not acknowledged by anybody.`,
@@ -78,6 +80,22 @@ export const enReport: ReportWords = {
   severity: (severity) => severity,
   stands: 'still so',
   unknownPlace: 'this country, or not known',
+  audited: (accounts, weak, latest) =>
+    `Of ${count(accounts, 'account')} audited (the last on ${latest}), ${weak === 0 ? 'none has' : `${weak} ${weak === 1 ? 'has' : 'have'}`} a weak password.`,
+  mend: 'Give each a new one of 20 random characters: ringfence rotate ACCOUNT does it at once; then pjsip.conf and the telephone.',
+  weakness: {
+    empty: 'is empty',
+    'extension-number': 'is the extension number',
+    'extension-variation': 'is the extension number, varied',
+    'name-variation': 'is the name of the account, or made of it',
+    'vendor-default': 'is a default of a vendor or of a sample configuration',
+    dictionary: 'is in the dictionary, or made of a word in it by the usual tricks',
+    pattern: 'is a pattern of keys, letters or digits',
+    'year-or-date': 'is a year or a date',
+    'site-name': 'is the name of the company or site, or made of it',
+    digits: 'is digits only',
+    'word-list': 'is in the word list',
+  },
   more: (n) => `and ${n} more`,
   footer: 'Made by ringfence. Costs are estimates by your tariff, else by an ordinary one.',
 };

@@ -25,4 +25,5 @@ export { explain, type IncidentStory, type ShowOptions } from './show.ts';
 export { explanationOf } from './explanation.ts';
 export { timelineOf } from './timeline.ts';
 export { shellWord, visible } from './visible.ts';
+export { weaknessText, type Weakness } from './weakness.ts';
 export type { Advice, ResponseBounds, Seen, Words } from './words.ts';

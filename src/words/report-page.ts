@@ -46,6 +46,9 @@ export interface PageOptions {
 const LANGUAGES: Readonly<Record<string, ReportWords>> = { en: enReport, de: deReport };
 const GRAVEST_FIRST = SEVERITIES.toReversed();
 
+/** Weak passwords that one page lists. */
+const WEAK = 100;
+
 /** What a report says. */
 export function reportPage(report: Report, { words, zone }: PageOptions): ReportPage {
   const own = LANGUAGES[words.language] ?? enReport;
@@ -87,6 +90,7 @@ class Sections {
       this.#decisions(this.#own.titles.failed, this.#report.blocks.failed),
       this.#gaps(),
       this.#keys(),
+      this.#passwords(),
     ];
   }
 
@@ -276,5 +280,22 @@ class Sections {
     if (keys === null || keys.length === 0) return { title: titles.keys, lines: [] };
     const rows = keys.map(({ name, endsAt }) => ({ cells: [visible(name, 64), this.#minute(endsAt)] }));
     return { title: titles.keys, lines: [], table: { head: [heads.key, heads.ends], right: [], rows } };
+  }
+
+  #passwords(): ReportSection {
+    const { passwords } = this.#report;
+    const { titles, heads, audited, mend, weakness, more } = this.#own;
+    if (passwords === null) return { title: titles.passwords, lines: [] };
+    const { weak, latest } = passwords;
+    const shown = weak.slice(0, WEAK).map((one) => ({
+      cells: [visible(one.account, 64), weakness[one.weakness], this.#minute(one.at)],
+      severity: 'high' as const,
+    }));
+    const rows = weak.length > WEAK ? [...shown, { cells: ['', more(weak.length - WEAK), ''] }] : shown;
+    return {
+      title: titles.passwords,
+      lines: [audited(passwords.audited, weak.length, this.#minute(latest)), ...(weak.length === 0 ? [] : [mend])],
+      ...(rows.length === 0 ? {} : { table: { head: [heads.account, heads.what, heads.audited], right: [], rows } }),
+    };
   }
 }

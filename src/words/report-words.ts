@@ -1,4 +1,5 @@
 import type { Action, Severity } from '../model.ts';
+import type { Weakness } from './weakness.ts';
 
 /** What a report says in one language. Texts that come in are visible already. */
 export interface ReportWords {
@@ -16,7 +17,8 @@ export interface ReportWords {
       | 'undone'
       | 'failed'
       | 'gaps'
-      | 'keys',
+      | 'keys'
+      | 'passwords',
       string
     >
   >;
@@ -46,7 +48,8 @@ export interface ReportWords {
       | 'until'
       | 'lasted'
       | 'key'
-      | 'ends',
+      | 'ends'
+      | 'audited',
       string
     >
   >;
@@ -69,6 +72,11 @@ export interface ReportWords {
   severity(severity: Severity): string;
   readonly stands: string;
   readonly unknownPlace: string;
-  more(count: number): string;
+  /** of so many accounts, the last time then, so many have a weak password */
+  readonly audited: (accounts: number, weak: number, latest: string) => string;
+  /** how a weak password is mended */
+  readonly mend: string;
+  readonly weakness: Readonly<Record<Weakness, string>>;
+  readonly more: (count: number) => string;
   readonly footer: string;
 }

@@ -1,3 +1,4 @@
+import type { Weakness } from './weakness.ts';
 import type { Action, Decision, DecisionState, Evidence, Fact, Incident, Millis, Severity } from '../model.ts';
 
 /** What a report tells, before it has words: plain, and the JSON of `ringfence report --format json`. Times are milliseconds. */
@@ -23,6 +24,8 @@ export interface Report {
   readonly gaps: readonly ReportGap[];
   /** keys that end soon; null: ringfence holds none */
   readonly keys: readonly ReportKey[] | null;
+  /** what `ringfence audit passwords` found last of each account; null: it was never asked */
+  readonly passwords: ReportPasswords | null;
 }
 
 export interface ReportPart {
@@ -90,6 +93,15 @@ export interface ReportGap {
   readonly since: Millis;
   readonly until: Millis | null;
   readonly facts: Readonly<Record<string, Fact>>;
+}
+
+export interface ReportPasswords {
+  /** accounts of which something is known */
+  readonly audited: number;
+  /** when an account was audited last */
+  readonly latest: Millis;
+  /** by account */
+  readonly weak: readonly { readonly account: string; readonly weakness: Weakness; readonly at: Millis }[];
 }
 
 export interface ReportKey {

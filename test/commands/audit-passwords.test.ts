@@ -8,8 +8,9 @@ import {
   openAnswer,
   sealAnswer,
 } from '../../src/commands/audit/answer-store.ts';
-import { weaknessOf, type Weakness } from '../../src/commands/audit/candidates.ts';
+import { weaknessOf } from '../../src/commands/audit/candidates.ts';
 import { openStore } from '../../src/store/index.ts';
+import type { Weakness } from '../../src/words/index.ts';
 import { encodeHep } from '../../src/wire/hep.ts';
 import { jsonLines, ringfence, writeSettings } from '../support/cli.ts';
 import { temporaryFolder } from '../support/temporary.ts';

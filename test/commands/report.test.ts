@@ -104,6 +104,13 @@ describe('ringfence report', function () {
       facts: { reason: 'others', calls: 40 },
     });
     store.alarms.put({ alarm: 'ami-away', since: NIGHT + 5 * HOUR, until: null, facts: { state: 'connecting' } });
+    const key = { serial: '0a', kid: 'k', use: 'account', issuer: 'ca', bits: 2048, notBefore: NIGHT - 300 * DAY, revokedAt: null, reason: null, certificate: 'MIIC', spki: 'MIIB' } as const; // prettier-ignore
+    store.certificates.add({ ...key, account: '1006', notAfter: NIGHT + 20 * DAY });
+    store.certificates.add({ ...key, serial: '0b', kid: 'l', account: '1007', notAfter: NIGHT + 90 * DAY });
+    store.passwordVerdicts.put({ account: '1008', at: NIGHT - 9 * DAY, weakness: 'dictionary' });
+    store.passwordVerdicts.put({ account: '1009', at: NIGHT, weakness: 'extension-number' });
+    store.passwordVerdicts.put({ account: '1010', at: NIGHT, weakness: null });
+    store.passwordVerdicts.put({ account: '1011', at: NIGHT + 9 * DAY, weakness: 'digits' });
     store.close();
   });
 
@@ -132,9 +139,13 @@ describe('ringfence report', function () {
       /203\.0\.113\.9/,
       /25 Nov 2026 01:00 {2}1 h 30 min {2}Mirrored SIP tells nothing any more/,
       /25 Nov 2026 06:00 {2}still so +ringfence has no connection to Asterisk/,
+      /Keys that end soon\n.*\n {2}1006 +15 Dec 2026 01:00\n/,
+      /Of 3 accounts audited \(the last on 25 Nov 2026 01:00\), 2 have a weak password\./,
+      /ringfence rotate ACCOUNT/,
+      /1008 +is in the dictionary, .* +16 Nov 2026 01:00\n {2}1009 +is the extension number +25 Nov 2026 01:00\n/,
     ];
     for (const line of lines) assert.match(stdout, line);
-    assert.doesNotMatch(stdout, /eeee5555|undefined|NaN/);
+    assert.doesNotMatch(stdout, /eeee5555|undefined|NaN|1007|1010|1011/);
     for (const line of stdout.split('\n')) assert.ok(line.length <= 110, `${line.length}: ${line}`);
   });
 
@@ -149,6 +160,9 @@ describe('ringfence report', function () {
       /Lettland +2 +3 /,
       /Wann ringfence nicht alles sah/,
       /Das gespiegelte SIP sagt nichts mehr/,
+      /Schlüssel, die bald enden\n.*\n {2}1006 +15\.12\.2026 01:00\n/,
+      /Von 3 geprüften Konten \(zuletzt am 25\.11\.2026 01:00\) haben 2 ein schwaches Passwort\./,
+      /1009 +ist die Nummer der Nebenstelle +25\.11\.2026 01:00\n/,
       /kritisch/i,
     ])
       assert.match(stdout, line);
@@ -161,6 +175,8 @@ describe('ringfence report', function () {
     assert.match(stdout, /^<!DOCTYPE html>\n<html lang="en">/);
     assert.match(stdout, /bgcolor="#b71c1c"/, 'a picture of coloured cells');
     assert.match(stdout, /head &#60;b&#62;office&#60;\/b&#62;/);
+    for (const text of ['Weak passwords', 'is the extension number', 'Keys that end soon'])
+      assert.ok(stdout.includes(text));
     assertHarmless(stdout);
   });
 
@@ -190,6 +206,14 @@ describe('ringfence report', function () {
     );
     assert.equal((made?.['parts'] as unknown as unknown[]).length, 24);
     assert.equal((made?.['gaps'] as unknown as { since: string }[])[0]?.since, '2026-11-25T00:00:00.000Z');
+    assert.deepEqual(made?.['keys'], [{ name: '1006', endsAt: '2026-12-15T00:00:00.000Z' }]);
+    assert.deepEqual(made['passwords'], {
+      ...{ audited: 3, latest: '2026-11-25T00:00:00.000Z' },
+      weak: [
+        { account: '1008', weakness: 'dictionary', at: '2026-11-16T00:00:00.000Z' },
+        { account: '1009', weakness: 'extension-number', at: '2026-11-25T00:00:00.000Z' },
+      ],
+    });
   });
 
   it('as CSV: a line for each incident', async () => {
@@ -198,8 +222,20 @@ describe('ringfence report', function () {
     assert.equal(head?.[0], '\ufeffincident');
     assert.deepEqual(
       rows.map(([id]) => id),
-      ['aaaa1111', 'bbbb2222', 'cccc3333', 'dddd4444'],
+      ['aaaa1111', 'bbbb2222', 'cccc3333', 'dddd4444', '', '', '', '', ''],
     );
+    const beside = ['detector', 'severity', 'subject', 'opened', 'updated'].map((name) => head.indexOf(name));
+    assert.deepEqual(
+      rows.slice(4).map((row) => beside.map((i) => row[i])),
+      [
+        ['weak-password', 'high', '1008', '2026-11-16T00:00:00.000Z', ''],
+        ['weak-password', 'high', '1009', '2026-11-25T00:00:00.000Z', ''],
+        ['feed-gap', '', 'hep-silent', '2026-11-25T00:00:00.000Z', '2026-11-25T01:30:00.000Z'],
+        ['feed-gap', '', 'ami-away', '2026-11-25T05:00:00.000Z', ''],
+        ['key-ends', '', '1006', rows[8]?.[beside[3] ?? -1], ''],
+      ],
+    );
+    assert.match(rows[5]?.join() ?? '', /its password is the extension number/);
     const column = (name: string): string | undefined => rows[0]?.[head.indexOf(name)];
     assert.equal(column('loss'), '30');
     assert.equal(column('numbers'), '0037120000001 0037120000002');
@@ -214,7 +250,7 @@ describe('ringfence report', function () {
     assert.equal(statSync(out).mode & 0o777, 0o600);
     const csv = folder.file('report.csv');
     await report('en', '--format', 'csv', '--out', csv);
-    assert.equal(parseCsv(readFileSync(csv, 'utf8')).length, 5);
+    assert.equal(parseCsv(readFileSync(csv, 'utf8')).length, 10);
     const wrong = await report('en', '--out', folder.file('no/such/folder.txt'));
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /--out: .*folder\.txt cannot be written: ENOENT/);
@@ -270,6 +306,7 @@ describe('ringfence report', function () {
     });
     store.alarms.put({ alarm: HOSTILE[0] ?? '', since: at, until: null, facts: { problem: HOSTILE[1] ?? '' } });
     store.alarms.put({ alarm: 'cdr-unreadable', since: at, until: null, facts: { problem: HOSTILE[2] ?? '' } });
+    for (const account of HOSTILE) store.passwordVerdicts.put({ account, at, weakness: 'empty' });
     store.close();
     const run = (format: string): Promise<Ran> => ringfence(['report', '--config', file, '--format', format]);
     for (const language of ['en', 'de']) {
@@ -280,7 +317,7 @@ describe('ringfence report', function () {
     assert.doesNotMatch((await run('text')).stdout, /[^\n\P{C}]|[\p{Zl}\p{Zp}]/u);
     assert.equal(jsonLines((await run('json')).stdout).length, 1);
     const [head, ...rows] = parseCsv((await run('csv')).stdout);
-    assert.equal(rows.length, HOSTILE.length);
+    assert.equal(rows.length, HOSTILE.length + 2 + HOSTILE.length, 'incidents, gaps, weak passwords');
     for (const row of rows) {
       assert.equal(row.length, head?.length);
       for (const cell of row) assert.doesNotMatch(cell, /^[=+\-@\uff1d\uff0b\uff0d\uff20]|[\r\n\t\0]/);

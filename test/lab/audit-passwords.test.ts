@@ -114,6 +114,13 @@ describe('lab: audit passwords', function () {
     for (const [extension, password] of [...WEAK, ...STRONG])
       for (const [place, text] of Object.entries(places))
         if (password !== extension) assert.ok(!text.includes(password), `the password of ${extension} in ${place}`);
+    const TITLES = { en: 'Weak passwords', de: 'Schwache Passwörter' } as const;
+    for (const language of ['en', 'de'] as const) {
+      const { stdout } = await ringfence(['report', '--config', settings, '--language', language]);
+      const part = stdout.slice(stdout.indexOf(TITLES[language]));
+      for (const [extension] of WEAK) assert.match(part, new RegExp(`^ +${extension} `, 'm'));
+      for (const [extension] of STRONG) assert.doesNotMatch(part, new RegExp(`^ +${extension} `, 'm'));
+    }
     const again = await ringfence(['audit', 'passwords', '--config', settings]);
     assert.equal(again.status, 2);
     assert.match(again.stderr, /no digest answers are kept yet/);

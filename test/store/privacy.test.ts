@@ -165,12 +165,13 @@ describe('privacy', () => {
     fill(store, 'shared', ['1005', '1777'], '37120000002', '203.0.113.8');
     fill(store, 'other', ['1006'], '37120000003', '203.0.113.9');
     store.digestAnswers.put({ account: '1777', at: T0, sealed: 'x' });
+    store.passwordVerdicts.put({ account: '1777', at: T0, weakness: 'digits' });
     const row = { by: 'rule', since: T0, why: '', code: '', proof: {}, tries: 0, detail: null };
     store.enforcement.put({ ...row, kind: 'account', value: '1777', claim: 'over', until: T0 - 1, state: 'expired' });
     store.snapshots.save('run', { name: 'detect.x', version: 1, state: { accounts: ['1777'] } }, T0);
     store.snapshots.save('run', { name: 'habits.weeks.0', version: 1, state: { names: ['1777', '1005'] } }, T0);
     const erased = store.privacy.erase(['1777'], T0, (name, state) => (name === 'habits.weeks.0' ? { ...(state as object), names: [null, '1005'] } : null)); // prettier-ignore
-    assert.deepEqual(erased.deleted, { evidence: 1, alerts: 1, decisions: 1, acknowledgements: 1, deliveries: 1, aliases: 1, incidents: 1, enforcement: 1, digest_answers: 1, snapshots: 2 }); // prettier-ignore
+    assert.deepEqual(erased.deleted, { evidence: 1, alerts: 1, decisions: 1, acknowledgements: 1, deliveries: 1, aliases: 1, incidents: 1, enforcement: 1, digest_answers: 1, password_verdicts: 1, snapshots: 2 }); // prettier-ignore
     assert.equal(erased.masked, 1);
     assert.deepEqual(erased.kept, []);
     assert.equal(store.incidents.get('own'), null);

@@ -1,48 +1,7 @@
+import type { Weakness } from '../../words/index.ts';
 import { dates, patterns } from './patterns.ts';
 import { capital, listed, reversed, TAILS, years } from './texts.ts';
 import { DICTIONARY, VENDOR_DEFAULTS } from './words.ts';
-
-/** Why a secret is weak. The secret itself is never told. */
-export type Weakness =
-  | 'empty'
-  | 'extension-number'
-  | 'extension-variation'
-  | 'name-variation'
-  | 'vendor-default'
-  | 'dictionary'
-  | 'pattern'
-  | 'year-or-date'
-  | 'site-name'
-  | 'digits'
-  | 'word-list';
-
-/** What a weakness is, for people; `length` is that of the secret where it tells nothing more than how short it is. */
-export function weaknessText(weakness: Weakness, length: number): string {
-  switch (weakness) {
-    case 'empty':
-      return 'is empty';
-    case 'extension-number':
-      return 'is the extension number';
-    case 'extension-variation':
-      return 'is the extension number, varied';
-    case 'name-variation':
-      return 'is the name of the account, or made of it';
-    case 'vendor-default':
-      return 'is a default of a vendor or of a sample configuration';
-    case 'dictionary':
-      return 'is in the dictionary, or made of a word in it by the usual tricks';
-    case 'pattern':
-      return 'is a pattern of keys, letters or digits';
-    case 'year-or-date':
-      return 'is a year or a date';
-    case 'site-name':
-      return 'is the name of the company or site, or made of it';
-    case 'digits':
-      return `is digits only, ${length} long`;
-    case 'word-list':
-      return 'is in the word list';
-  }
-}
 
 export interface Candidate {
   readonly text: string;

@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { AcceptedAnswer } from '../../correlate/digest-answers.ts';
+import type { Weakness } from '../../words/index.ts';
 import { digestTester } from '../../wire/digest-proof.ts';
-import { commonCandidates, ownCandidates, pins, type Candidate, type Owner, type Weakness } from './candidates.ts';
+import { commonCandidates, ownCandidates, pins, type Candidate, type Owner } from './candidates.ts';
 
 /** One account's answer and whose it is. */
 export interface Task {

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import { namesIn } from '../../pbx/ami-state.ts';
 import { confValue, confValues, isYes, type ConfSection } from '../../wire/conf.ts';
+import { weaknessText } from '../../words/index.ts';
 import type { AsteriskFound } from '../setup/asterisk.ts';
 import type { Dialplan } from '../setup/dialplan.ts';
-import { weaknessOf, weaknessText, type Owner } from './candidates.ts';
+import { weaknessOf, type Owner } from './candidates.ts';
 
 /** The files, and what the running Asterisk says beside them. */
 export interface View {
