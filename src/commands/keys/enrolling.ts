@@ -51,7 +51,7 @@ export function answerEnrolment(room: KeyRoom, payload: Uint8Array, exporter: Ui
     let answer = new Uint8Array(0);
     try {
       const certificate = room.issue(token.account, verdict.csr.spki, (chain) => {
-        answer = new Uint8Array(enrolmentAnswer(token.k, exporter, chain));
+        answer = new Uint8Array(enrolmentAnswer(token.k, exporter, [...chain, ...gateways(room)]));
       });
       store.enrolments.use(tid, { at: now, csr: verdict.csr.digest, serial: certificate.serial });
       return { ok: true, answer, certificate, fresh: true };
@@ -71,8 +71,13 @@ function knownToken({ store, master }: KeyRoom, tid: string): KnownToken | null 
   return { account: row.account, k: new Uint8Array(secret.value), expiresAt: row.expiresAt, used };
 }
 
-/** A certificate with that of the CA which issued it. */
-function chainOf({ keys }: KeyRoom, row: IssuedCertificate): Uint8Array[] | null {
-  const authority = keys.keys.find(({ kid }) => kid === row.issuer)?.chain[0];
-  return authority === undefined ? null : [row.certificate, authority].map((text) => Buffer.from(text, 'base64'));
+/** A certificate with that of the CA which issued it, and the gateway's. */
+function chainOf(room: KeyRoom, row: IssuedCertificate): Uint8Array[] | null {
+  const authority = room.keys.keys.find(({ kid }) => kid === row.issuer)?.chain[0];
+  if (authority === undefined) return null;
+  return [...[row.certificate, authority].map((text) => Buffer.from(text, 'base64')), ...gateways(room)];
 }
+
+/** A token names the gateway's key by its hash alone: the agent gets the key itself with its certificate. */
+const gateways = (room: KeyRoom): Uint8Array[] =>
+  room.good('gateway').map(({ certificate }) => Buffer.from(certificate, 'base64'));
