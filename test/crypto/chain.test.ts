@@ -23,6 +23,7 @@ import {
 } from '../support/pki.ts';
 import { listOf, scene, signerOf } from '../support/smime.ts';
 import { temporaryFolder } from '../support/temporary.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 
 const DAY = 86_400_000;
 const AOR = 'alice@example.com';
@@ -134,9 +135,9 @@ describe('certificate chains', function () {
     const pair = rsaPair(2048, 'evil');
     const ring = Array.from({ length: 16 }, (_, i) => authority('Ring', pair, undefined, [EXTENSION.ca(), EXTENSION.uri(`sip:${i}`)])); // prettier-ignore
     const owner = leaf({ name: 'Ring', pair, certificate: ring[0]!.certificate });
-    const began = process.hrtime.bigint();
+    const began = cpuTime();
     assert.match(reasonOf(trust, owner, ring.map((one) => one.certificate)), /no trusted CA/); // prettier-ignore
-    assert.ok(process.hrtime.bigint() - began < 2_000_000_000n);
+    assert.ok(cpuTime() - began < 2_000);
   });
 
   describe('revocation', () => {

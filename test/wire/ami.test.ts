@@ -12,6 +12,7 @@ import {
   readAmiTranscript,
   type AmiItem,
 } from '../../src/wire/ami.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 
 const LONG = process.env['RINGFENCE_LONG'] !== undefined;
 const crlf = (...lines: string[]): string => lines.map((line) => `${line}\r\n`).join('');
@@ -196,10 +197,10 @@ describe('wire/ami: framer', () => {
   it('reads an answer of 40,000 lines in linear time', () => {
     const bytes = Buffer.from(`Response: Success\r\n${crlf('Output: some line of a long listing').repeat(40_000)}\r\n`);
     const framer = new AmiFramer();
-    const started = process.hrtime.bigint();
+    const started = cpuTime();
     let found: AmiItem[] = [];
     for (let at = 0; at < bytes.length; at += 1_460) found = found.concat(framer.push(bytes.subarray(at, at + 1_460)));
-    assert.ok(process.hrtime.bigint() - started < 1_000_000_000n);
+    assert.ok(cpuTime() - started < 1_000);
     assert.equal(messages(found)[0]?.all('Output').length, 40_000);
   });
 
