@@ -82,6 +82,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pbx: ['asterisk-manager', 'zod'],
   store: ['better-sqlite3', 'zod'],
   toolbox: ['zod'],
+  gateway: ['zod'],
   console: ['prom-client', 'zod'],
   respond: ['zod', 'nodemailer'],
   commands: ['smol-toml', 'zod'],
