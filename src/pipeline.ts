@@ -9,7 +9,7 @@ import type { Detector, Shared } from './detect/detector.ts';
 import { Friends } from './detect/friends.ts';
 import { detectors } from './detect/index.ts';
 import { HABITS_VERSION, LearnedHabits } from './detect/learned-habits.ts';
-import type { CallFacts, Event, EventKind, Millis } from './model.ts';
+import type { CallFacts, Event, EventKind, EvidenceDraft, Millis } from './model.ts';
 import { toEvidence } from './respond/ids.ts';
 import { Incidents, INCIDENTS_VERSION, type Change, type IncidentsSnapshot } from './respond/incidents.ts';
 import { Policy } from './respond/policy.ts';
@@ -64,9 +64,11 @@ export class Pipeline {
   readonly #amiRecords: { readonly zone: Zone } | null;
   #ticked = 0;
   readonly #handlers: Handlers;
+  readonly #changed: (change: Change) => void;
 
   constructor(options: PipelineOptions) {
-    const { site, changed, watch } = options;
+    const { site, watch } = options;
+    this.#changed = options.changed;
     this.#amiRecords = options.amiRecords ? { zone: new Zone(site.timezone) } : null;
     this.incidents = new Incidents(site.networks);
     const { refused } = options;
@@ -90,14 +92,7 @@ export class Pipeline {
       const detector = definition.create(parameters[definition.name] as never, site, shared) as Detector;
       running.set(definition.name, detector);
       const handle = (event: Event): void => {
-        for (const draft of detector.on(event)) {
-          const evidence = toEvidence(definition.name, draft);
-          this.habits.judged(evidence);
-          const change = this.incidents.add(evidence, (incident, told, raisedBy) =>
-            this.policy.decide(incident, told, raisedBy),
-          );
-          if (change !== null) changed(change);
-        }
+        for (const draft of detector.on(event)) this.evidence(definition.name, draft);
       };
       for (const kind of definition.consumes) (handlers[kind] ??= []).push(handle);
     }
@@ -112,6 +107,16 @@ export class Pipeline {
       this.habits.take(event);
       this.#friends.take(event);
     });
+  }
+
+  /** What a detector saw, or somebody beside the detectors who sees more than events tell (the toolbox): it joins the same stories. */
+  evidence(detector: string, draft: EvidenceDraft): void {
+    const evidence = toEvidence(detector, draft);
+    this.habits.judged(evidence);
+    const change = this.incidents.add(evidence, (incident, told, raisedBy) =>
+      this.policy.decide(incident, told, raisedBy),
+    );
+    if (change !== null) this.#changed(change);
   }
 
   /**

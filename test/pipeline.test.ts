@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { settingsSchema, type Settings } from '../src/config.ts';
-import type { CallRecord, Decision } from '../src/model.ts';
+import type { CallRecord, Decision, EvidenceDraft } from '../src/model.ts';
 import { Pipeline, type PipelineSnapshot } from '../src/pipeline.ts';
 import { NIGHT, record } from './support/events.ts';
 import { testSite } from './support/site.ts';
@@ -47,6 +47,28 @@ describe('the pipeline', () => {
       assert.ok(decisions.some(block));
       assert.deepEqual(states(decisions), new Set([state]));
     });
+
+  it('what the toolbox has refused joins the stories, and blocks nobody in whose name it was forged', () => {
+    const { pipeline, decisions, call } = make(undefined, true);
+    const draft: EvidenceDraft = {
+      key: 'a|1',
+      at: NIGHT,
+      severity: 'high',
+      subject: { type: 'account', value: '1004' },
+      summary: 'An old INVITE of 1004@example.org was sent again from 203.0.113.66',
+      facts: { reason: 'replay' },
+      calls: [],
+      callKeys: [],
+      sources: ['203.0.113.66'],
+      sourceProof: 'none',
+      accounts: [],
+    };
+    pipeline.evidence('toolbox', draft);
+    pipeline.evidence('toolbox', draft);
+    assert.deepEqual([decisions, pipeline.incidents.open(NIGHT).length], [[], 1]);
+    for (let i = 0; i < 4; i++) call(i);
+    assert.ok(decisions.some(block), 'detectors go on');
+  });
 
   it('rules of the settings decide', () => {
     const { respond } = settingsSchema.parse({ respond: { rules: [{ account: '1004', do: [] }] } });

@@ -9,17 +9,15 @@ import { openStore, type Store } from '../store/index.ts';
 import {
   authorisationsOf,
   gatherTemplates,
-  keepAlert,
   syncObjects,
   unknownTemplates,
   type Named,
   type TemplateFile,
 } from '../toolbox/databases.ts';
-import { Engine } from '../toolbox/engine.ts';
-import { Origins } from '../toolbox/origins.ts';
+import { assemble, type Toolbox } from '../toolbox/assemble.ts';
+import type { EvidenceDoor } from '../toolbox/evidence.ts';
 import { tools } from '../toolbox/registry.ts';
-import { Replays } from '../toolbox/replays.ts';
-import { NO_SERVICES, type Services } from '../toolbox/services.ts';
+import type { Services } from '../toolbox/services.ts';
 import { shippedTemplates } from '../toolbox/shipped.ts';
 import { MOST_TEMPLATE_BYTES, readTemplate, type Checked } from '../toolbox/template.ts';
 import { associationsOf } from '../toolbox/user/xfrm.ts';
@@ -137,41 +135,19 @@ export function openToolbox(
   store: Store,
   config: Config,
   clock: () => number,
-  more: Pick<Services, 'keys' | 'audit'> = { keys: null, audit: null },
-): { readonly engine: Engine; readonly services: Services } {
-  const { replay_entries, origin_entries, ip_command, authorisations } = config.settings.toolbox;
-  const memory = new Replays({
-    table: store.replays,
-    meta: store.meta,
-    secret: secretOf(config),
-    most: replay_entries,
-  });
-  const origins = new Origins({ table: store.origins, most: origin_entries });
-  const services: Services = {
-    ...NO_SERVICES,
-    ...more,
-    memory,
-    origins,
-    associations: associationsOf(() => readXfrm(ip_command), clock, XFRM_AGE),
-    authorisations: authorisations.length === 0 ? null : authorisationsOf(authorisations),
-  };
-  const engine = new Engine({
-    transaction: (work) => {
-      try {
-        return store.transaction(work);
-      } catch (error) {
-        memory.undone();
-        origins.undone();
-        throw error;
-      }
+  more: Pick<Services, 'keys' | 'audit'> & { readonly evidence?: EvidenceDoor } = { keys: null, audit: null },
+): Toolbox {
+  const { toolbox } = config.settings;
+  const { keys, audit, evidence } = more;
+  return assemble({
+    ...{ store, secret: secretOf(config), limits: toolbox },
+    services: {
+      ...{ keys, audit },
+      associations: associationsOf(() => readXfrm(toolbox.ip_command), clock, XFRM_AGE),
+      authorisations: toolbox.authorisations.length === 0 ? null : authorisationsOf(toolbox.authorisations),
     },
-    // what was accepted is recorded by the template, what was refused in any case
-    record: (record) => {
-      if (record.verdict !== 'accept') more.audit?.append(record, null);
-    },
-    tell: (alert, record) => void keepAlert(store.toolboxAlerts, alert, record),
+    ...(evidence === undefined ? {} : { evidence }),
   });
-  return { engine, services };
 }
 
 export const stepsText = ({ template }: Checked): string => template.steps.map(({ tool }) => tool).join(', ');

@@ -103,6 +103,7 @@ export const PERSONAL_TABLES: Readonly<Record<string, TableOfPersons>> = {
     false,
     'hashes of accepted messages with address and Call-ID, until they are too old to be replayed; nobody by name',
   ),
+  toolbox_shares: table('none', 'none', false, 'how much of that is of one sender, by a hash; nobody by name'),
   toolbox_objects: table('none', 'none', false, 'security templates and policies as they were set; nobody'),
   meta: table('none', 'none', false, 'versions and the like; nobody'),
 };

@@ -1,7 +1,7 @@
 import { StoreError } from '../errors.ts';
 import { AUDIT_SCHEMA } from './audit.ts';
 import type { Connection } from './connection.ts';
-import { TOOLBOX_SCHEMA } from './toolbox-schema.ts';
+import { TOOLBOX_SCHEMA, TOOLBOX_SHARES } from './toolbox-schema.ts';
 
 /** "RFNC": tells our file from any other SQLite database (https://www.sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x52464e43;
@@ -122,6 +122,7 @@ const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE password_verdicts (account TEXT PRIMARY KEY, at INTEGER NOT NULL, weakness TEXT) STRICT, WITHOUT ROWID;
   `,
+  TOOLBOX_SHARES,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -25,3 +25,12 @@ export const TOOLBOX_SCHEMA = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX toolbox_alerts_last ON toolbox_alerts (last);
   `;
+
+/** Whose what is remembered is, and how much of it each holds. Nobody's: what was remembered before there were owners. */
+export const TOOLBOX_SHARES = `
+  ALTER TABLE toolbox_replays ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+  CREATE TABLE toolbox_shares (
+    level TEXT NOT NULL, owner TEXT NOT NULL, held INTEGER NOT NULL, PRIMARY KEY (level, owner)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO toolbox_shares SELECT level, owner, count(*) FROM toolbox_replays GROUP BY level, owner;
+  `;

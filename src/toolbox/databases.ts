@@ -138,8 +138,12 @@ export const authorisationsOf = (list: readonly Authorisation[]): Authorisations
     )?.allow ?? null,
 });
 
-/** Keeps an alert: the same reason, identity and address within an hour is one, and is counted. @returns how often it has happened */
-export function keepAlert(table: ToolboxAlertsTable, alert: Alert, record: AuditRecord): number {
+/** Keeps an alert: the same reason, identity and address within an hour is one, and is counted. */
+export function keepAlert(
+  table: ToolboxAlertsTable,
+  alert: Alert,
+  record: AuditRecord,
+): { readonly id: string; readonly times: number } {
   const { at, template, from, source, callId } = record;
   const hour = Math.floor(at / HOUR);
   const id = digestOf(JSON.stringify([template, alert.reason, from, source, hour])).slice(0, 22);
@@ -148,5 +152,5 @@ export function keepAlert(table: ToolboxAlertsTable, alert: Alert, record: Audit
   const text = { identity: from.slice(0, 256), callId: callId.slice(0, 256), summary: summary.slice(0, 1_000) };
   const times = table.add({ id, first: at, severity, template, reason, source, facts, ...text });
   if (times === 1) table.trim(ALERTS_KEPT);
-  return times;
+  return { id, times };
 }

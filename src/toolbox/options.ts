@@ -51,6 +51,14 @@ export const toolboxOptions = z.strictObject({
     .describe(
       'what is remembered against replay, at each of three levels (about 250 bytes each); when it is full, new messages are refused; number of entries',
     ),
+  replay_share: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(20)
+    .describe(
+      'how much of it may be of one sender (who has proved himself, else an address) once half of it is taken: his further messages are refused then; percent',
+    ),
   origin_entries: z
     .int()
     .min(1_000)

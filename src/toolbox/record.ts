@@ -18,6 +18,7 @@ export function recordOf(passage: Passage, refusal: Refusal | null, tool: string
     from: passage.identity ?? message.from,
     to: message.to,
     source: arrival.source ?? '',
+    transport: arrival.transport,
     proofs: arrival.proofs,
     signer: signer?.kid ?? '',
     digest: createHash('sha256').update(passage.original).digest('base64url'),

@@ -80,6 +80,7 @@ export interface AuditRecord {
   readonly from: string;
   readonly to: string;
   readonly source: string;
+  readonly transport: Arrival['transport'];
   readonly proofs: readonly Proof[];
   /** key id of who signed, '' if nobody */
   readonly signer: string;

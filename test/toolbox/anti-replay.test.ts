@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { HOUR, MINUTE, SECOND, DAY } from '../../src/time.ts';
+import type { EvidenceDraft } from '../../src/model.ts';
 import type { Arrival } from '../../src/toolbox/tool.ts';
 import { box, sdp, sip, T0, type Box, type SipOptions } from './support.ts';
 
@@ -257,6 +258,61 @@ describe('anti-replay', () => {
     const later = [numbered(4, 62 * MINUTE), numbered(3, 62.5 * MINUTE)];
     assert.deepEqual(await verdicts(own, steps, later), ['ok', 'refuse replay'], 'only what has passed went');
     assert.ok(own.store.replays.count('message') <= 4);
+  });
+
+  it('one sender fills his share, and not that of the others', async () => {
+    const own = box({ entries: 100, share: 20 });
+    const steps = [{ tool: 'anti-replay.check', session: 'ignore' }];
+    const calls = (from: string, source: string, count: number): Sent[] =>
+      Array.from({ length: count }, (_, n) => ({ from, callId: `${from}-${n}`, source, at: n }));
+    // while there is room nobody's share counts
+    const greedy = await verdicts(own, steps, calls('greedy@example.org', '198.51.100.7', 60));
+    assert.equal(greedy.filter((each) => each === 'ok').length, 50);
+    assert.ok(greedy.slice(50).every((each) => each === 'refuse full'));
+    assert.deepEqual(
+      own.alerts.slice(0, 1).map(({ severity, reason }) => [severity, reason]),
+      [['medium', 'full']],
+    );
+    // another name from the same address is the same sender; from another address it is another
+    assert.deepEqual(await verdicts(own, steps, calls('x@example.org', '198.51.100.7', 1)), ['refuse full']);
+    const others = await Promise.all(
+      ['198.51.100.8', '198.51.100.9'].map((source) => verdicts(own, steps, calls(source, source, 20))),
+    );
+    assert.ok(others.flat().every((each) => each === 'ok'));
+    assert.equal(own.store.replays.count('message'), 90);
+    // what has ended makes room for him too
+    const later = await verdicts(own, steps, [{ callId: 'later', source: '198.51.100.7', at: 40 * DAY }]);
+    assert.deepEqual(later, ['ok']);
+  });
+
+  it('alerts become evidence of the pipeline, a flood of them a few pieces', async () => {
+    const pieces: EvidenceDraft[] = [];
+    const door = {
+      accountOf: (who: string) => (who === 'bob@example.org' ? '1002' : null),
+      take: (d: EvidenceDraft) => void pieces.push(d),
+    };
+    const own = box({ evidence: door });
+    await verdicts(own, STEPS, [
+      bob,
+      ...Array.from({ length: 9 }, (_, n) => ({ ...bob, source: CHARLES, transport: 'udp' as const, at: n })),
+    ]);
+    assert.deepEqual(
+      pieces.map(({ subject, severity, sources, sourceProof, facts }) => [
+        subject.value,
+        severity,
+        sources[0],
+        sourceProof,
+        facts['times'],
+      ]),
+      [1, 2, 4, 8].map((times) => ['1002', 'high', CHARLES, 'none', times]),
+    );
+    assert.match(pieces[0]?.summary ?? '', /An old INVITE of bob@example\.org was sent again/);
+    assert.equal(new Set(pieces.map(({ key }) => key)).size, 4);
+    // of somebody who has no account here it is about the address
+    await verdicts(own, STEPS, [
+      { from: 'eve@example.org', callId: 'e', body: sdp(KEY, '4444444444'), source: CHARLES },
+    ]);
+    assert.deepEqual(pieces.at(-1)?.subject, { type: 'address', value: CHARLES });
   });
 
   it('a clock that is set back makes nothing fresh again', async () => {

@@ -109,7 +109,7 @@ describe('S/MIME through the toolbox', function () {
   // the paper's attack: Charles sends Alice what he has recorded of Bob
   const attacks: [sentence: string, change: (bytes: Buffer) => Buffer, after: number, reason: RegExp][] = [
     ['as it was, at once', (b) => b, 5, /^replay$/],
-    ['as it was, after an hour', (b) => b, HOUR, /^stale$/],
+    ['as it was, after an hour', (b) => b, HOUR, /^replay$/],
     ['as it was, within its freshness', (b) => b, 9 * MINUTE, /^replay$/],
     ['another Via', (b) => changed(b, 'z9hG4bK-1', 'z9hG4bK-x'), 5, /^replay$/],
     ['another Call-ID', (b) => changed(b, 'Call-ID: call-1', 'Call-ID: call-9'), 5, /^mismatch$/],
@@ -141,7 +141,7 @@ describe('S/MIME through the toolbox', function () {
         });
         assert.deepEqual([again.verdict, again.code], ['refuse', 'refused']);
         assert.match(again.record.reason, reason);
-        if (again.record.reason !== 'stale') assert.match(alices.own.alerts[0]?.summary ?? '', /sent again/);
+        assert.match(alices.own.alerts[0]?.summary ?? '', /sent again/);
       });
 
   it('encrypted and not signed, as in the paper: whatever Charles changes outside, the ciphertext is the same', async () => {
@@ -197,22 +197,31 @@ describe('S/MIME through the toolbox', function () {
     const bytes = await sealed();
     const alices = side(keysOf(alice, 'alice@example.org'), folder.file('clock.db'));
     assert.equal((await alices.own.run(alices.shipped('invite-in-smime'), bytes, { at: NOW })).verdict, 'accept');
-    // time passes, and what has ended is forgotten when something new comes
-    const bobs = side(keysOf(bob, 'bob@example.org'));
-    const later = await bobs.own.run(
-      bobs.shipped('invite-out-smime'),
-      sip({ callId: 'later', body: sdp('l'.repeat(40), '4000000000') }),
-      { at: NOW + HOUR },
-    );
-    assert.equal(
-      (await alices.own.run(alices.shipped('invite-in-smime'), later.bytes, { at: NOW + HOUR })).verdict,
-      'accept',
-    );
+    // time passes, and what has ended long ago is forgotten when something new comes
+    const plain = alices.own.program([{ tool: 'anti-replay.check' }]);
+    const later = await alices.own.run(plain, sip({ callId: 'later' }), { at: NOW + 25 * HOUR });
+    assert.equal(later.verdict, 'accept');
     alices.own.store.close();
     const anew = side(keysOf(alice, 'alice@example.org'), folder.file('clock.db'));
     const again = await anew.own.run(anew.shipped('invite-in-smime'), bytes, { at: NOW + MINUTE, source: CHARLES });
     assert.equal(again.record.reason, 'stale');
     assert.match(again.record.detail, /set back/);
+  });
+
+  it('an old message that was never seen is told by its age, and by nothing else when its sender signs nothing', async () => {
+    const bytes = await sealed();
+    const alices = side(keysOf(alice, 'alice@example.org'));
+    for (const after of [13 * MINUTE, 2 * HOUR]) {
+      const came = await alices.own.run(alices.shipped('invite-in-smime'), bytes, { at: NOW + after, source: CHARLES });
+      assert.equal(came.record.reason, 'stale');
+    }
+    assert.deepEqual(
+      alices.own.alerts.map(({ severity, reason, summary }) => [severity, reason, summary.includes('2 h old')]),
+      [
+        ['low', 'stale', false],
+        ['medium', 'stale', true],
+      ],
+    );
   });
 
   const refused: [

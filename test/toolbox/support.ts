@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { openStore, type Store } from '../../src/store/index.ts';
-import { keepAlert } from '../../src/toolbox/databases.ts';
-import { Engine, type Result } from '../../src/toolbox/engine.ts';
-import { Origins } from '../../src/toolbox/origins.ts';
+import { assemble } from '../../src/toolbox/assemble.ts';
+import type { Result } from '../../src/toolbox/engine.ts';
+import type { EvidenceDoor } from '../../src/toolbox/evidence.ts';
 import { tools } from '../../src/toolbox/registry.ts';
-import { Replays } from '../../src/toolbox/replays.ts';
-import { NO_SERVICES, type AuditRecord, type Services } from '../../src/toolbox/services.ts';
+import type { AuditRecord, Services } from '../../src/toolbox/services.ts';
 import { checkTemplate, compile, type Program } from '../../src/toolbox/template.ts';
 import type { Alert, Arrival } from '../../src/toolbox/tool.ts';
 import { readMessage } from '../../src/toolbox/user/message.ts';
@@ -88,34 +87,30 @@ export interface Box {
   run(program: Program, bytes: Buffer, more?: Partial<Arrival>): Promise<Result>;
 }
 
+export interface BoxOptions {
+  readonly path?: string;
+  readonly entries?: number;
+  readonly share?: number;
+  readonly services?: Partial<Services>;
+  readonly evidence?: EvidenceDoor;
+}
+
 /** A toolbox over a store, as the commands put it together. */
-export function box(options: { path?: string; entries?: number; services?: Partial<Services> } = {}): Box {
+export function box(options: BoxOptions = {}): Box {
   const store = openStore(options.path ?? ':memory:');
-  const memory = new Replays({
-    table: store.replays,
-    meta: store.meta,
-    secret: SECRET,
-    most: options.entries ?? 1_000_000,
-  });
-  const origins = new Origins({ table: store.origins, most: options.entries ?? 50_000 });
-  const services: Services = { ...NO_SERVICES, memory, origins, ...options.services };
   const alerts: Alert[] = [];
   const records: AuditRecord[] = [];
-  const engine = new Engine({
-    transaction: (work) => {
-      try {
-        return store.transaction(work);
-      } catch (error) {
-        memory.undone();
-        origins.undone();
-        throw error;
-      }
+  const { engine, services } = assemble({
+    ...{ store, secret: SECRET },
+    limits: {
+      replay_entries: options.entries ?? 1_000_000,
+      replay_share: options.share ?? 100,
+      origin_entries: options.entries ?? 50_000,
     },
+    ...(options.services === undefined ? {} : { services: options.services }),
+    ...(options.evidence === undefined ? {} : { evidence: options.evidence }),
     record: (record) => records.push(record),
-    tell: (alert, record) => {
-      alerts.push(alert);
-      keepAlert(store.toolboxAlerts, alert, record);
-    },
+    tell: (alert) => alerts.push(alert),
   });
   return {
     store,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Millis } from '../../model.ts';
 import { duration } from '../../parameters.ts';
-import { iso } from '../../time.ts';
+import { formatDuration, HOUR, iso } from '../../time.ts';
 import { RETRANSMITTED, type Replays, type Shown } from '../replays.ts';
 import type { ReplayRow } from '../../store/index.ts';
-import { defineTool, refuse, type Outcome, type Passage, type Refusal } from '../tool.ts';
+import { defineTool, refuse, type Alert, type Outcome, type Passage, type Refusal } from '../tool.ts';
 
 const parameters = z.strictObject({
   window: duration('10m', 'a message is fresh for so long after the Date in it'),
@@ -57,7 +57,7 @@ export const antiReplayCheck = defineTool({
     if (memory === null) throw new Error('no memory');
     return (passage) => {
       const { refusal, until, dated } = freshness(p, passage, memory);
-      if (refusal !== null) return refusal;
+      if (refusal !== null) return refusal.reason === 'stale' ? (named(p, passage, memory) ?? refusal) : refusal;
       const first = look(p, passage, memory);
       if (first.refusal !== null || first.repeated) return first.refusal;
       passage.commits.push(() => commit(p, passage, memory, until, dated));
@@ -69,20 +69,25 @@ export const antiReplayCheck = defineTool({
 /** Until when the message could be accepted, and thus has to be remembered. */
 function freshness(
   { window, skew, date, remember }: Parameters,
-  { message, signer, arrival }: Passage,
+  passage: Passage,
   memory: Replays,
 ): { readonly refusal: Refusal | null; readonly until: Millis; readonly dated: boolean } {
+  const { message, signer, arrival } = passage;
   const at = arrival.at;
   const signed = signer?.date ?? null;
   const forever = { refusal: null, until: at + remember, dated: false };
-  const no = (detail: string) => ({ ...forever, refusal: refuse('stale', detail) });
+  const no = (detail: string, alert: Alert | null = null) => ({ ...forever, refusal: refuse('stale', detail, alert) });
   if (date === 'ignore') return forever;
   if (date === 'signed' && signed === null) return no('there is no Date under the signature');
   const sent = signed ?? outerDate(message.header('date'));
   if (sent === null) return forever;
   if (Number.isNaN(sent)) return no('its Date is none');
   const until = sent + window + skew;
-  if (at > until) return no(`it is of ${iso(sent)}, and was fresh until ${iso(until)}`);
+  if (at > until)
+    return no(
+      `it is of ${iso(sent)}, and was fresh until ${iso(until)}`,
+      signed === null ? null : old(sent, until, passage),
+    );
   if (at < sent - skew) return no(`it is of ${iso(sent)}, which is still to come`);
   if (signed === null) return forever;
   if (memory.isForgotten(until))
@@ -122,6 +127,30 @@ function traitsOf({ session: rule }: Parameters, passage: Passage, memory: Repla
   if (rule === 'refuse' && session !== null && session.originId.length > TELLING)
     traits.push({ what: 'the same o= line', key: memory.seal('origin', own, session.origin), goesOn: true });
   return traits;
+}
+
+/** What of an old message was accepted once: then it is no sender's clock that is wrong. */
+function named(p: Parameters, passage: Passage, memory: Replays): Refusal | null {
+  const shown = memory.shown(passage);
+  for (const trait of traitsOf(p, passage, memory)) {
+    const first = memory.former('message', trait.key);
+    if (first !== null) return memory.isRetransmission(first, shown) ? null : replayed(trait, first, passage);
+  }
+  return null;
+}
+
+/** An hour is no clock that drifts. */
+const VERY_LATE: Millis = HOUR;
+
+/** Nobody but its signer could have made it, so somebody held it back, sends it again, or the signer's clock is wrong. */
+function old(sent: Millis, until: Millis, { message, arrival, identity }: Passage): Alert {
+  const who = identity ?? message.from;
+  return {
+    severity: arrival.at - until > VERY_LATE ? 'medium' : 'low',
+    reason: 'stale',
+    summary: `A signed ${message.method} of ${who} that is ${formatDuration(arrival.at - sent)} old came from ${arrival.source ?? 'an unknown address'}: held back, sent again, or a clock that is wrong`,
+    facts: { date: iso(sent), freshUntil: iso(until), callId: message.callId.slice(0, 256) },
+  };
 }
 
 interface Looked {
