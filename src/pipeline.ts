@@ -49,7 +49,7 @@ export interface PipelineSnapshot {
 }
 
 /** Shape of all snapshots; raised when any of them changes, and older ones are then not read. */
-const SNAPSHOT_VERSION = 4 + 1000 * INCIDENTS_VERSION;
+const SNAPSHOT_VERSION = 5 + 1000 * INCIDENTS_VERSION;
 
 type Handlers = Partial<Record<EventKind, ((event: Event) => void)[]>>;
 

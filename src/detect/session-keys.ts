@@ -4,6 +4,7 @@ import type {
   AuthSucceeded,
   Millis,
   RequestAnswered,
+  RequestFacts,
   RequestSeen,
   SessionFacts,
   SourceProof,
@@ -25,9 +26,15 @@ const FORKED: Millis = 10 * SECOND;
 /** Shorter session ids (`o=- 0 0`, `o=user 1 1`) are the same in every call of many phones. */
 const TELLING = 8;
 
+/** A proxy gives a request up after this (RFC 3261 timers B and F). */
+const FORWARDED: Millis = 32 * SECOND;
+
 /** In which call a key or a session description was used first. */
 interface Use {
   readonly callId: string;
+  /** CSeq and From tag of the request, topmost Via; of an answer nothing */
+  readonly numbers: string;
+  readonly sentBy: string;
   readonly source: string;
   readonly account: string | null;
   readonly userAgent: string;
@@ -43,6 +50,9 @@ interface Use {
 interface Shown {
   readonly at: Millis;
   readonly callId: string;
+  readonly numbers: string;
+  readonly sentBy: string;
+  readonly viaHosts: readonly string[];
   readonly source: string;
   readonly account: string | null;
   readonly userAgent: string;
@@ -61,8 +71,10 @@ interface Waiting {
   known: string | null;
 }
 
-const firstUse = ({ callId, source, account, userAgent, at }: Shown, session: string): Use => ({
+const firstUse = ({ callId, numbers, sentBy, source, account, userAgent, at }: Shown, session: string): Use => ({
   callId,
+  numbers,
+  sentBy,
   source,
   account,
   userAgent,
@@ -70,6 +82,13 @@ const firstUse = ({ callId, source, account, userAgent, at }: Shown, session: st
   at,
   calls: 1,
   last: callId,
+});
+
+const NO_WAY = { numbers: '', sentBy: '', viaHosts: [] } as const;
+const wayOf = ({ cseq, fromTag, sentBy, viaHosts }: RequestFacts) => ({
+  numbers: `${cseq} ${fromTag}`,
+  sentBy,
+  viaHosts,
 });
 
 /** What is held has no parts: a copy that costs little. */
@@ -125,7 +144,7 @@ export class SessionKeys {
   offered({ request, account, at }: RequestSeen): void {
     if (request.session === null) return;
     const { callId, source, userAgent, proof } = request;
-    this.#compare({ at, callId, source, account, userAgent, proof, session: request.session });
+    this.#compare({ at, callId, source, account, userAgent, proof, session: request.session, ...wayOf(request) });
   }
 
   /** A password was right: his who offered a session under this Call-ID. */
@@ -140,15 +159,16 @@ export class SessionKeys {
     const { callId, source, destination, userAgent, proof } = request;
     const began = at - tookMs;
     if (session !== null)
-      this.#use({ at: began, callId, account: null, userAgent, proof, source: destination, session }, at);
+      this.#use({ at: began, callId, account: null, userAgent, proof, source: destination, session, ...NO_WAY }, at);
     if (request.session === null) return null;
-    return this.#use({ at: began, callId, account, userAgent, proof, source, session: request.session }, at);
+    const way = wayOf(request);
+    return this.#use({ at: began, callId, account, userAgent, proof, source, session: request.session, ...way }, at);
   }
 
   /** Somebody whom the PBX called answers with a session of his. */
   received({ asked, status, session, callId, source, userAgent, at }: AnswerReceived): ReplayFinding | null {
     if (session === null || asked === null || status < 200) return null;
-    return this.#use({ at, callId, source, account: null, userAgent, proof: 'none', session }, at);
+    return this.#use({ at, callId, source, account: null, userAgent, proof: 'none', session, ...NO_WAY }, at);
   }
 
   #compare(shown: Shown): void {
@@ -168,9 +188,13 @@ export class SessionKeys {
     this.#waiting.push({ at: shown.at, callId: shown.callId, what, first, shown: rest, known: null });
   }
 
-  /** Of another call that came from elsewhere? */
-  #isAnothers(first: Use | undefined, { callId, source }: Shown): boolean {
-    if (first === undefined || first.callId === callId || sourceKey(first.source) === sourceKey(source)) return false;
+  /** Of another call that came from elsewhere? Or of that call, as a request of its own that none of its proxies passes on? */
+  #isAnothers(first: Use | undefined, { at, callId, numbers, sentBy, viaHosts, source }: Shown): boolean {
+    if (first === undefined || sourceKey(first.source) === sourceKey(source)) return false;
+    if (first.callId === callId) {
+      const forwarded = at - first.at <= FORWARDED && sentBy !== first.sentBy && viaHosts.includes(first.sentBy);
+      if (numbers === '' || first.numbers === '' || numbers === first.numbers || forwarded) return false;
+    }
     const trunk = this.#site.networks.trunkOf(source);
     return trunk === null || trunk !== this.#site.networks.trunkOf(first.source);
   }

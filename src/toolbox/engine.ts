@@ -20,7 +20,10 @@ export interface Result {
   readonly code: '' | typeof REFUSED;
   /** the message as it is to go on; empty unless accepted */
   readonly bytes: Buffer;
-  /** handed on as the first was: whoever comes next absorbs it (RFC 3261 section 17) */
+  /**
+   * The transport repeats itself (RFC 3261 section 17). Whoever hands messages on answers it as the first was answered: Asterisk 22 takes a
+   * repetition that comes after the ACK for a new call, with the SRTP key of the old one
+   */
   readonly retransmission: boolean;
   /** a signed receipt to be sent back (DER); null: none */
   readonly receipt: Uint8Array | null;

@@ -151,7 +151,7 @@ export interface Passage {
   identity: string | null;
   /** have the headers under the signature been compared with the outer ones? */
   headersBound: boolean;
-  /** the very message again, as a transport repeats it (RFC 3261 section 17.1): to be handed on, it is absorbed further on */
+  /** the very message again, as a transport repeats it (RFC 3261 section 17.1): whoever hands it on absorbs it */
   retransmission: boolean;
   /** runs when every step has agreed, all in one transaction: what was accepted is on disk before the message goes on */
   readonly commits: (() => Refusal | null)[];

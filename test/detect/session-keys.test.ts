@@ -115,6 +115,22 @@ describe('replay, on the wire', () => {
       ['high 1004'],
     ],
     ['Charles calls Alice with it after an hour', [...sealed, ...charlesCalls(HOUR)], ['high 1004']],
+    ...(
+      [
+        ['another CSeq', 'CSeq: 2 ', 'CSeq: 7 '],
+        ['another From tag', ';tag=', ';tag=x'],
+      ] as const
+    ).map(([what, from, to]): [string, Packet[], string[]] => [
+      `Charles sends it after an hour in the same call, with ${what}`,
+      [
+        ...sealed,
+        ...copied(sealed, charles, HOUR)
+          .map((p) => ({ ...p, text: p.payload.toString('latin1') }))
+          .filter(({ text }) => /^INVITE[\s\S]*\r\nCSeq: 2 /.test(text))
+          .map(({ text, ...p }) => ({ ...p, payload: Buffer.from(text.replace(from, to), 'latin1') })),
+      ],
+      ['high 1004'],
+    ]),
     // twins
     ['the phone encrypts each description anew', [...sealed, ...charlesCalls(HOUR, '0\x82ciphertext-2')], []],
     [

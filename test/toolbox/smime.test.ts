@@ -224,6 +224,48 @@ describe('S/MIME through the toolbox', function () {
     );
   });
 
+  const honest = process.env['RINGFENCE_LONG'] === '1' ? 100_000 : 300;
+  it(`of ${honest} honest messages none is refused`, async function () {
+    this.timeout(60 * MINUTE);
+    const bobs = side(keysOf(bob, 'bob@example.org'));
+    const alices = side(keysOf(alice, 'alice@example.org'));
+    const [outgoing, incoming] = [bobs.shipped('invite-out-smime'), alices.shipped('invite-in-smime')];
+    const [again, within] = [bobs.shipped('reinvite-out-smime'), alices.shipped('reinvite-in-smime')];
+    let seen = 0;
+    const wrong: string[] = [];
+    // the year of certificates and lists is short here: a message each 0.5 s
+    const deliver = async (message: SipOptions, first: boolean, repeated: number): Promise<void> => {
+      const at = NOW + seen * 500;
+      const sent = await bobs.own.run(first ? outgoing : again, sip(message), { at });
+      for (let n = 0; n <= repeated; n++) {
+        const came = await alices.own.run(first ? incoming : within, sent.bytes, { at: at + 40 + n * 500 });
+        seen++;
+        if (came.verdict !== 'accept') wrong.push(came.record.detail);
+      }
+    };
+    for (let n = 0; seen < honest; n++) {
+      const own = {
+        callId: `call-${n}`,
+        fromTag: `f${n}`,
+        body: sdp(`${n}`.padStart(40, 'k'), `${3_870_000_000 + n}`),
+      };
+      const step = (cseq: number, more: SipOptions = {}): SipOptions => ({
+        ...own,
+        cseq,
+        branch: `z9hG4bK-${n}-${cseq}`,
+        ...more,
+      });
+      const credentials = `Authorization: Digest username="bob", realm="r", nonce="n${n}", uri="sip:x", response="r${n}", qop=auth, cnonce="c", nc=00000001`;
+      await deliver(step(1), true, n % 7 === 0 ? 1 : 0);
+      await deliver(step(2, { extra: [credentials] }), true, n % 11 === 0 ? 2 : 0);
+      // a refresh with the same description, as session timers have it
+      if (n % 3 === 0) await deliver(step(3, { toTag: 't' }), false, 0);
+    }
+    assert.deepEqual(wrong, []);
+    assert.equal(alices.own.alerts.length, 0);
+    console.log(`      ${seen} messages, none refused`);
+  });
+
   const refused: [
     sentence: string,
     keys: Partial<Keys>,
