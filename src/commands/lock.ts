@@ -31,6 +31,9 @@ export function isSameFile(a: string, b: string): boolean {
   }
 }
 
+/** The lock under which a scan tells people, beside the daemon's own. */
+export const tellingName = (store: string): string => `${store}.scan`;
+
 /** The daemon that uses this store now; null: none does (a lock left by a killed one does not count). */
 export function daemonOf(store: string): DaemonLock | null {
   return readLock(pathOf(store));

@@ -10,7 +10,9 @@ import { millis } from '../respond/notify/options.ts';
 import { Routing } from '../respond/notify/routing.ts';
 import type { Site } from '../site/index.ts';
 import type { NewDelivery, Store } from '../store/index.ts';
+import { daemonOf, tellingName } from './lock.ts';
 import { openChannels } from './notify-channels.ts';
+import { phoneActs } from './phone-acts.ts';
 
 export interface RunNotifyOptions {
   readonly config: Config;
@@ -35,33 +37,18 @@ export class RunNotify {
   }
 
   #open(config: Config, routing: Routing): Notifier {
-    const { store, log, counters } = this.#options;
+    const { store, log, counters, enforcer } = this.#options;
     const { stuck, give_up } = config.settings.notify;
     return new Notifier({
       ...{ store, routing, log, counters },
-      channels: openChannels(config, { acknowledge: this.#acknowledge, lift: this.#lift }),
+      channels: openChannels(config, phoneActs(store, enforcer, log)),
       stuck: millis(stuck),
       giveUp: millis(give_up),
       now: Date.now(),
+      // a scan that began before us ends with what it is at
+      held: () => daemonOf(tellingName(store.path)) !== null,
     });
   }
-
-  readonly #acknowledge = (incident: string, who: string): void => {
-    const { store, log } = this.#options;
-    if (store.acknowledge(incident, { who, note: 'by telephone' }))
-      log.info({ incident, who }, 'acknowledged by telephone');
-  };
-
-  /** What refuses calls because of the incident is taken back, as by hand: no rule puts it up again. */
-  readonly #lift = (incident: string, who: string): number => {
-    const { store, log, enforcer } = this.#options;
-    const lifted = store.decisions
-      .of(incident)
-      .filter(({ action }) => action.startsWith('block-'))
-      .flatMap(({ id }) => enforcer().unblock({ id }));
-    log.warn({ incident, who, lifted: lifted.length }, 'lifted by telephone');
-    return lifted.length;
-  };
 
   /** Who is to be told of an alert: stored with it by the recorder. */
   plan(alert: Alert): NewDelivery[] {

@@ -20,6 +20,7 @@ import { daemonOf, isSameFile } from './lock.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { alertPrinter, statusOf, type FailOn } from './verdict.ts';
+import { ScanNotify } from './scan-notify.ts';
 import { readConfig, siteOf } from './site.ts';
 import { Stories } from './stories.ts';
 import { textOptions } from './text.ts';
@@ -45,7 +46,11 @@ export default async function scan(
   if (options.enforce) return await scanAndAct(config, options, output);
   const store = storeOf(config, { create: true });
   try {
-    return judge(config, options, output, { store, site: siteOf(config), changed: () => undefined }).status;
+    const site = siteOf(config);
+    const notify = new ScanNotify({ config, site, store, enforcer: null });
+    const { status } = judge(config, options, output, { store, site, notify, changed: () => undefined });
+    await notify.tell(output);
+    return status;
   } finally {
     store.close();
   }
@@ -80,9 +85,10 @@ async function scanAndAct(config: Config, options: ScanOptions, output: Output):
   let calls: Pipeline['correlator'] | null = null;
   const legs = (target: string): readonly CallLeg[] => calls?.legsOf(target) ?? [];
   return await directly(config, output, { declares: true, legs }, async ({ enforcer, store, site, away }) => {
+    const notify = new ScanNotify({ config, site: site(), store, enforcer: () => enforcer });
     const decided = new Map<string, { readonly decision: Decision; readonly evidence: Evidence }>();
     const { status, correlator } = judge(config, options, output, {
-      ...{ store, site: site(), enforce: true },
+      ...{ store, site: site(), notify, enforce: true },
       changed: ({ decisions, evidence }) => {
         for (const decision of decisions) decided.set(decision.id, { decision, evidence });
       },
@@ -90,6 +96,7 @@ async function scanAndAct(config: Config, options: ScanOptions, output: Output):
     calls = correlator;
     for (const { decision, evidence } of decided.values()) enforcer.decide([decision], actDetail(evidence, site()));
     const settled = away === null && (await enforcer.settled(PATIENCE));
+    await notify.tell(output);
     const states = [...decided.keys()].map((id) => store.decisions.get(id)?.state ?? 'pending');
     const count = (state: DecisionState): number => states.filter((one) => one === state).length;
     if (decided.size > 0)
@@ -111,6 +118,7 @@ interface Judging {
   readonly site: Site;
   /** may what is decided be done? */
   readonly enforce?: boolean;
+  readonly notify: ScanNotify;
   readonly changed: (change: Change) => void;
 }
 
@@ -118,7 +126,7 @@ function judge(
   config: Config,
   options: ScanOptions,
   output: Output,
-  { store, site, enforce = false, changed }: Judging,
+  { store, site, notify, enforce = false, changed }: Judging,
 ): { readonly status: number; readonly correlator: Pipeline['correlator'] } {
   const { settings } = config;
   const { path, utc } = recordsOf(config);
@@ -131,6 +139,7 @@ function judge(
     snapshots: () => pipeline.snapshot(),
     // with --all what was told before is told again, for somebody asked to see it
     told: options.all ? () => undefined : print,
+    deliveries: (alert) => notify.plan(alert, position === null),
     counters: new Counters(),
     log: createLog('warn'),
     limit: Infinity,
@@ -144,6 +153,7 @@ function judge(
     changed: (change) => {
       stories.take(change);
       recorder.take(change);
+      notify.changed(change);
       changed(change);
       if (options.all) change.alerts.forEach(print);
     },

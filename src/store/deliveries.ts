@@ -39,8 +39,15 @@ export interface DeliveriesTable {
   due(channel: string, now: Millis, limit: number): Delivery[];
   /** Of an incident, oldest first; at most 1000. */
   of(incident: string): Delivery[];
-  /** What waits, by channel: how many, since when the oldest is due, and the last error among them. */
-  waiting(): { readonly channel: string; readonly count: number; readonly oldest: Millis; readonly error: string }[];
+  /** What waits, by channel: how many, of when the oldest is, how many of them failed, when the first is due, and an error. */
+  waiting(): {
+    readonly channel: string;
+    readonly count: number;
+    readonly oldest: Millis;
+    readonly failed: number;
+    readonly next: Millis;
+    readonly error: string;
+  }[];
   /** Was anything of this incident told there, or is it to be? */
   has(incident: string, channel: string): boolean;
   /** @returns false: there is no such delivery that waits */
@@ -93,8 +100,15 @@ export function deliveriesTable(connection: Connection): DeliveriesTable {
   const of = connection.prepare<Row>(
     `SELECT ${COLUMNS} FROM deliveries WHERE incident = ? ORDER BY at, rowid LIMIT 1000`,
   );
-  const waiting = connection.prepare<{ channel: string; n: number; oldest: number; error: string | null }>(
-    `SELECT channel, count(*) AS n, min(at) AS oldest, max(error) AS error FROM deliveries
+  const waiting = connection.prepare<{
+    channel: string;
+    n: number;
+    oldest: number;
+    failed: number;
+    next: number;
+    error: string | null;
+  }>(
+    `SELECT channel, count(*) AS n, min(at) AS oldest, sum(error <> '') AS failed, min(next_at) AS next, max(error) AS error FROM deliveries
      WHERE state = 'waiting' GROUP BY channel ORDER BY channel`,
   );
   const has = connection.prepare('SELECT 1 FROM deliveries WHERE incident = ? AND channel = ? LIMIT 1');
@@ -152,8 +166,7 @@ export function deliveriesTable(connection: Connection): DeliveriesTable {
     },
     due: (channel, now, limit) => due.all(channel, whole(now), limit).map(read),
     of: (incident) => of.all(incident).map(read),
-    waiting: () =>
-      waiting.all().map(({ channel, n, oldest, error }) => ({ channel, count: n, oldest, error: error ?? '' })),
+    waiting: () => waiting.all().map(({ n, error, ...rest }) => ({ ...rest, count: n, error: error ?? '' })),
     has: (incident, channel) => has.get(incident, channel) !== undefined,
     settle: (id, state, now, why = '') => settle.run(state, whole(now), why.slice(0, ERROR), id) > 0,
     failed: (id, error, nextAt) => void failed.run(error.slice(0, ERROR), whole(nextAt), id),

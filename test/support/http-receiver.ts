@@ -12,6 +12,8 @@ export interface HttpReceiver {
   readonly url: string;
   readonly received: Received[];
   status: number;
+  /** milliseconds that it takes to answer */
+  delay: number;
   readonly answerHeaders: Record<string, string>;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -24,6 +26,7 @@ export function httpReceiver(): HttpReceiver {
   const receiver: HttpReceiver = {
     received,
     status: 200,
+    delay: 0,
     answerHeaders: {},
     get url() {
       return `http://127.0.0.1:${port}/hook`;
@@ -35,7 +38,10 @@ export function httpReceiver(): HttpReceiver {
         request.on('end', () => {
           const body = Buffer.concat(parts).toString('utf8');
           if (receiver.status < 300) received.push({ path: request.url ?? '', headers: request.headers, body });
-          response.writeHead(receiver.status, receiver.answerHeaders).end('an answer');
+          setTimeout(
+            () => response.writeHead(receiver.status, receiver.answerHeaders).end('an answer'),
+            receiver.delay,
+          );
         });
       });
       server = made;

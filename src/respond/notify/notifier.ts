@@ -26,6 +26,8 @@ export interface NotifierOptions {
   readonly giveUp: Millis;
   /** when it is made */
   readonly now: Millis;
+  /** does another process tell from this store now? Nothing is begun then: it would be said twice */
+  readonly held?: () => boolean;
   readonly log: Log;
   readonly counters: Counters;
 }
@@ -150,6 +152,7 @@ export class Notifier {
   /** Once a second: what is due is begun. Never waits. */
   tick(now: Millis): void {
     this.#now = now;
+    if (this.#options.held?.() === true) return;
     for (const lane of this.#lanes) {
       if (lane.busy !== null || now < lane.pausedUntil || this.#stop.signal.aborted) continue;
       const due = this.#due(lane, now);
@@ -220,6 +223,7 @@ export class Notifier {
         const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ATTEMPT)]);
         const { detail } = await lane.channel.tell(tellings, signal);
         this.#succeeded(lane, tellings, detail);
+        if (this.#options.held?.() === true) return;
       } catch (error) {
         if (!this.#stop.signal.aborted) this.#failed(lane, tellings, error);
         return;

@@ -11,8 +11,8 @@ import { blocks, promptsFor } from './phone-script.ts';
 export interface PhoneActs {
   /** Somebody has heard of the incident. */
   acknowledge(incident: string, who: string): void;
-  /** Takes back what refuses calls because of the incident. @returns how many blocks */
-  lift(incident: string, who: string): number;
+  /** Takes back what refuses calls because of the incident. @returns how many blocks; null: it cannot be done here, and is not offered */
+  readonly lift: ((incident: string, who: string) => number) | null;
 }
 
 export interface PhoneChannelOptions {
@@ -98,7 +98,7 @@ function act(
   let lifted = 0;
   for (const { incident } of stories) {
     acts.acknowledge(incident.id, channel);
-    if (outcome === 'lifted') lifted += acts.lift(incident.id, channel);
+    if (outcome === 'lifted') lifted += acts.lift?.(incident.id, channel) ?? 0;
   }
   return outcome === 'lifted' ? `confirmed by ${channel}, ${lifted} blocks lifted` : `confirmed by ${channel}`;
 }
@@ -110,8 +110,8 @@ async function call(
   options: PhoneChannelOptions,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { ami, ringFor, caller, prompts } = options;
-  const lift = options.lift && stories.some(blocks);
+  const { ami, ringFor, caller, prompts, acts } = options;
+  const lift = options.lift && acts.lift !== null && stories.some(blocks);
   const name = randomBytes(16).toString('hex');
   const pressed: string[] = [];
   let end: () => void = () => undefined;
