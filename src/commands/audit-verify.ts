@@ -12,7 +12,7 @@ import {
   type Store,
 } from '../store/index.ts';
 import { trailAfter } from './audit-export.ts';
-import { readKeys, Seals, type Keys } from './audit-seals.ts';
+import { keysOfStore, readKeys, Seals, type Keys } from './audit-seals.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig } from './site.ts';
@@ -35,7 +35,7 @@ export default function auditVerify(
   if (file === undefined) {
     const store = storeOf(readConfig(options, output), { create: false });
     try {
-      trail = checkStore(store, remembered, keys);
+      trail = storeTrail(store, remembered, options.key === undefined ? null : keys);
     } finally {
       store.close();
     }
@@ -51,6 +51,14 @@ interface Trail {
   readonly checkpoint: AuditHead | null;
   readonly seals: Seals;
   readonly notes: readonly string[];
+  /** the keys are those that the store itself names */
+  readonly own?: boolean;
+}
+
+/** `keys` null: those that the gateway has and had, as the store says. */
+function storeTrail(store: Store, remembered: AuditHead | null, keys: Keys | null): Trail {
+  if (keys !== null) return checkStore(store, remembered, keys);
+  return { ...checkStore(store, remembered, keysOfStore(store)), own: true };
 }
 
 function checkStore(store: Store, remembered: AuditHead | null, keys: Keys): Trail {
@@ -164,7 +172,7 @@ function remember(file: string, head: AuditHead): void {
   }
 }
 
-function tell({ check, checkpoint, seals, notes }: Trail, output: Output): number {
+function tell({ check, checkpoint, seals, notes, own }: Trail, output: Output): number {
   const isUnbroken = check.problems.length === 0;
   const { checked, unchecked, through } = seals;
   if (output.json)
@@ -178,7 +186,8 @@ function tell({ check, checkpoint, seals, notes }: Trail, output: Output): numbe
     );
     if (checked + unchecked > 0)
       output.result(
-        `Signatures: ${checked} right, up to record ${through}; ${unchecked} not checked (give their key with --key).`,
+        `Signatures: ${checked} right, up to record ${through}${own === true && checked > 0 ? ', by the key that the store names' : ''}` +
+          (unchecked === 0 ? '.' : `; ${unchecked} not checked (give their key with --key).`),
       );
     output.result(`Head: ${headText(check.head)}`);
   } else for (const { seq, kind, message } of check.problems) output.result(`record ${seq}: ${kind}: ${message}`);

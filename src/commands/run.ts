@@ -26,6 +26,7 @@ import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { alertPrinter } from './verdict.ts';
 import { readConfig, siteOf } from './site.ts';
 import { textOptions } from './text.ts';
+import { trailSigner } from './trail-signer.ts';
 
 interface RunOptions {
   readonly for?: number;
@@ -146,7 +147,8 @@ class Daemon {
       log,
     });
     const every = parseDuration(config.settings.audit.seal_every);
-    this.#audit = new RunAudit({ store, log, ...(every.ok ? { sealEvery: every.value } : {}) });
+    const signer = trailSigner(config, log);
+    this.#audit = new RunAudit({ store, log, signer, ...(every.ok ? { sealEvery: every.value } : {}) });
     this.#target = { site, pipeline: this.#pipeline(config, site), endpoints: [] };
     this.#answers = config.settings.audit.passwords
       ? new AnswerKeeper(store, (username) => this.#target.site.accounts.resolve(username))

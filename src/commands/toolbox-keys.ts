@@ -1,7 +1,7 @@
 import type { Certificate, Identity } from '../crypto/smime/index.ts';
 import { readCertificate } from '../crypto/smime/index.ts';
 import type { JsonObject } from '../store/audit-chain.ts';
-import { canonicalJson, certificateState, type Store } from '../store/index.ts';
+import { certificateState, signedDetails, type Store } from '../store/index.ts';
 import type { Audit, Keys } from '../toolbox/services.ts';
 import { readCertificates, readIdentity, readTrust, type KeyOptions, type TrustOptions } from './smime-files.ts';
 
@@ -40,9 +40,6 @@ export async function keysFrom(
   return { keys, own };
 }
 
-/** Domain of what a record's own signature covers. */
-const SIGNED = 'ringfence message record/1\0';
-
 /**
  * The audit trail of the store: each judged message is a record in its chain, and with a key it has a signature (RSASSA-PSS, SHA-256) of its
  * own over its details.
@@ -63,7 +60,7 @@ export function auditOf(store: Store, own: Identity | null): Audit {
           : {
               kid: own.key.kid,
               alg: 'PS256',
-              signature: Buffer.from(own.key.signPss(Buffer.from(SIGNED + canonicalJson(details)))).toString('base64'),
+              signature: Buffer.from(own.key.signPss(signedDetails(details))).toString('base64'),
             };
       const done = { accept: 'message.accepted', refuse: 'message.refused', challenge: 'message.challenged' }[verdict];
       store.audit.append([

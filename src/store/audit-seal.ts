@@ -1,5 +1,12 @@
 import type { AuditTable } from './audit.ts';
-import { headText, type AuditEntry, type AuditHead, type AuditRecord } from './audit-chain.ts';
+import {
+  canonicalJson,
+  headText,
+  type AuditEntry,
+  type AuditHead,
+  type AuditRecord,
+  type JsonObject,
+} from './audit-chain.ts';
 
 /**
  * Who signs the trail: a handle of crypto's or the toolbox's, which this room never sees the key of. RSASSA-PSS, SHA-256,
@@ -15,6 +22,22 @@ export interface AuditSigner {
 export const sealedBytes = (head: AuditHead): Buffer => Buffer.from(`ringfence audit seal/1\0${headText(head)}`);
 
 const SEAL = 'audit.seal';
+
+/** What a record's own signature covers: its details without the signature. */
+export const signedDetails = (details: JsonObject): Buffer =>
+  Buffer.from(`ringfence message record/1\0${canonicalJson(details)}`);
+
+/** A record's signature over its own details, beside the chain; null: it has none, or not one that could be checked. */
+export function signatureIn({
+  action,
+  details,
+}: AuditRecord): { readonly kid: string; readonly bytes: Buffer; readonly signature: Buffer } | 'broken' | null {
+  if (!action.startsWith('message.') || !('signature' in details)) return null;
+  const { kid, alg, signature, ...signed } = details;
+  if (typeof kid !== 'string' || alg !== 'PS256' || typeof signature !== 'string') return 'broken';
+  const hex = Buffer.from(kid, 'base64url').toString('hex');
+  return { kid: hex, bytes: signedDetails(signed), signature: Buffer.from(signature, 'base64') };
+}
 
 /** A signature in the trail over all that stands before it. */
 export interface AuditSeal extends AuditHead {

@@ -36,7 +36,15 @@ export type { AuditCheckpoint, AuditTable } from './audit.ts';
 export type { AuditEntry, AuditHead, AuditProblem, AuditRecord, AuditRow, Json } from './audit-chain.ts';
 export { canonicalJson, ChainCheck, GENESIS, hashOf, headText, readHead, recordOf } from './audit-chain.ts';
 export { AuditQueue } from './audit-queue.ts';
-export { sealedBytes, sealIn, sealTrail, type AuditSeal, type AuditSigner } from './audit-seal.ts';
+export {
+  sealedBytes,
+  sealIn,
+  sealTrail,
+  signatureIn,
+  signedDetails,
+  type AuditSeal,
+  type AuditSigner,
+} from './audit-seal.ts';
 export type { StoredAlarm } from './alarms.ts';
 export type { Acknowledgement } from './acknowledgements.ts';
 export {
