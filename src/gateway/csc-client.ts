@@ -153,11 +153,11 @@ function ofEnd(end: Exclude<HandshakeEnd<GatewayProven>, GatewayProven>, where: 
   return new PeerError('peer-refused', `${where} is not this gateway: ${reason}`, false);
 }
 
-/** Which failures a second try may mend: those of the network, not those of a certificate. */
-function ofTls(error: Error & { code?: string }, where: string): PeerError {
-  const { code = '' } = error;
-  if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || /CERT|SIGNED|ISSUER|CRL/.test(code))
-    return new PeerError('peer-refused', `${where}: TLS: ${error.message}`, false, { cause: error });
-  if (code === 'ECONNRESET') return new PeerError('peer-closed', `${where}: ${error.message}`, true, { cause: error });
-  return new PeerError('peer-unreachable', `${where}: ${error.message}`, true, { cause: error });
+/** Which failures a second try may mend: those of the network and its names, not those of TLS and its certificates. */
+function ofTls(error: Error & { readonly code?: string; readonly syscall?: string }, where: string): PeerError {
+  const because = { cause: error };
+  if (error.code === 'ECONNRESET') return new PeerError('peer-closed', `${where}: ${error.message}`, true, because);
+  if (error.syscall !== undefined)
+    return new PeerError('peer-unreachable', `${where}: ${error.message}`, true, because);
+  return new PeerError('peer-refused', `${where}: TLS: ${error.message}`, false, because);
 }
