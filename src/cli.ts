@@ -522,6 +522,15 @@ function buildProgram(): Command {
     .action(action(() => import('./commands/toolbox-ipsec.ts')));
 
   program
+    .command('gateway')
+    .description('the crypto gateway before the PBX, alone: TLS with CSC/1 and plain SIP over TLS outside, SIP inside')
+    .option('--for <duration>', 'stop by itself after this time', duration)
+    .addOption(
+      new Option('--log <level>', 'how much to log').choices(['debug', 'info', 'warn', 'error']).default('info'),
+    )
+    .action(action(() => import('./commands/gateway.ts')));
+
+  program
     .command('report')
     .description('what was stopped, what was let through, where it went: for people, a mail from cron, a spreadsheet')
     .option('--since <when>', 'a duration back from now (7d) or a time (default: 1d)', since)

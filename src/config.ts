@@ -7,6 +7,7 @@ import { consoleOptions, healthOptions, heartbeatOptions, metricsOptions } from 
 import { cryptoOptions } from './crypto/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
+import { gatewayOptions } from './gateway/options.ts';
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
 import { logOptions } from './respond/attacks/options.ts';
 import { lockOptions, unknownGroups } from './respond/lock/options.ts';
@@ -50,6 +51,7 @@ export const settingsSchema = z.strictObject({
     .describe('what is done about what: in observe mode it is said, in enforce mode it is done'),
   audit: auditOptions.prefault({}).describe('what is kept for the audits, and the trail of who or what decided what'),
   notify: notifyOptions.prefault({}).describe('who is told of what, and how (docs/notify.md)'),
+  gateway: gatewayOptions.optional().describe('the crypto gateway before the PBX, if wanted (docs/gateway.md)'),
   toolbox: toolboxOptions.prefault({}).describe('the security toolbox: templates, and what they rest on'),
   log: logOptions.prefault({}).describe("the daemon's own log, and lines for programs that read logs"),
 });
@@ -57,7 +59,7 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['gateway'] as const;
+export const LATER = ['agent'] as const;
 
 /** Settings as they stand, and where they came from. */
 export interface Config {

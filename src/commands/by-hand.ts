@@ -234,7 +234,10 @@ export const leavePanic = (store: Store, now: Millis): void => store.meta.set(PA
  */
 export function handHandlers(
   hand: Hand,
-  more: { readonly status: () => object; readonly reload: () => string | null },
+  more: { readonly status: () => object; readonly reload: () => string | null } & Pick<
+    ControlHandlers,
+    'gatewayFinding' | 'gatewayReading'
+  >,
 ): ControlHandlers {
   return {
     block: (params) => blockByHand(hand, params),
@@ -246,6 +249,8 @@ export function handHandlers(
     media: (params) => mediaByHand(hand, params),
     pushKeys: (params) => pushKeysByHand(hand, params),
     keyInventory: (params) => inventoryByHand(hand, params),
+    gatewayFinding: more.gatewayFinding,
+    gatewayReading: more.gatewayReading,
     status: () => ({ pid: process.pid, mode: hand.mode(), enforcement: hand.enforcer.health(), ...more.status() }),
     reload: () => {
       const problem = more.reload();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalAddress } from '../address.ts';
 import { RingfenceError } from '../errors.ts';
 import { MEDIA_ENCRYPTIONS } from '../pbx/endpoint-object.ts';
 import { DAY } from '../time.ts';
@@ -11,6 +12,7 @@ export type Blockable = (typeof BLOCKABLE)[number];
 export const UNBLOCKABLE = [...BLOCKABLE, 'allow', 'lock', 'secret', 'maintenance'] as const;
 export type Unblockable = (typeof UNBLOCKABLE)[number];
 
+const count = z.number().min(0);
 const value = z.string().min(1).max(200);
 const why = z.string().max(500).default('');
 /** milliseconds; none longer than thirty days is granted */
@@ -41,6 +43,32 @@ export const methods = {
   pushKeys: z.strictObject({ accounts: z.array(value).max(10_000).default([]), why }),
   /** `mend`: first make them agree, where that can be done */
   keyInventory: z.strictObject({ mend: z.boolean().default(false), why }),
+  /** from a gateway that runs alone: what it refused */
+  gatewayFinding: z.strictObject({
+    at: z.number(),
+    kind: z.enum(['identity', 'downgrade', 'rule', 'rate', 'malformed', 'loop', 'edge', 'session']),
+    account: z.string().max(256),
+    claimed: z.string().max(256),
+    kid: z.string().max(64).nullable(),
+    peer: z.strictObject({
+      address: z.string().refine((text) => canonicalAddress(text) === text),
+      port: z.int().min(0).max(65_535),
+    }),
+    callId: z.string().max(512),
+    method: z.string().max(64),
+    detail: z.string().max(1_000),
+  }),
+  /** from the same: what it says of itself */
+  gatewayReading: z.strictObject({
+    sessions: count,
+    flows: count,
+    transactions: count,
+    halfOpen: count,
+    upstreams: z.array(z.strictObject({ name: z.string().max(32), up: z.boolean() })).max(100),
+    median: count,
+    p99: count,
+    counts: z.record(z.string().regex(/^gateway\.[a-z0-9.-]{1,80}$/i), count),
+  }),
   status: z.strictObject({}),
   reload: z.strictObject({}),
 } as const;

@@ -5,7 +5,7 @@ import type { KeyPublisher } from '../respond/key-publisher.ts';
 import type { Store } from '../store/index.ts';
 import { SECOND } from '../time.ts';
 import { handHandlers, watchPanic, type Hand } from './by-hand.ts';
-import { controlPath, startControl, type Control } from './control.ts';
+import { controlPath, startControl, type Control, type ControlHandlers } from './control.ts';
 import type { Target } from './feeds.ts';
 
 export interface RunControlOptions {
@@ -18,12 +18,14 @@ export interface RunControlOptions {
   readonly status: () => object;
   /** Reads the settings again. @returns null, or why the old ones stand */
   readonly reload: () => string | null;
+  /** a gateway in a process of its own */
+  readonly gateway: Pick<ControlHandlers, 'gatewayFinding' | 'gatewayReading'>;
   readonly log: Log;
 }
 
 /** The daemon's ear for people: commands by its socket, and the panic switch that was pulled while it hung. */
 export async function startRunControl(options: RunControlOptions): Promise<Control> {
-  const { enforcer, keys, store, settings, target, status, reload, log } = options;
+  const { enforcer, keys, store, settings, target, status, reload, gateway, log } = options;
   const hand: Hand = {
     enforcer,
     keys,
@@ -34,7 +36,7 @@ export async function startRunControl(options: RunControlOptions): Promise<Contr
     dialing: () => settings().dialing,
     endpoints: () => (target().endpoints.length === 0 ? null : target().endpoints.map(({ endpoint }) => endpoint)),
   };
-  const control = await startControl(controlPath(store.path), handHandlers(hand, { status, reload }), log);
+  const control = await startControl(controlPath(store.path), handHandlers(hand, { status, reload, ...gateway }), log);
   const timer = setInterval(watchPanic(hand, log), SECOND);
   return {
     close: () => {

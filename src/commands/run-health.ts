@@ -40,6 +40,8 @@ export interface RunHealthOptions {
   readonly ready: () => boolean;
   /** the channels by which people are told */
   readonly channels: () => readonly ChannelHealth[];
+  /** the crypto gateway, here or in a process of its own */
+  readonly gateway: () => Readings['gateway'];
   /** tells people that something is wrong with ringfence itself, or well again */
   readonly told?: (notice: AlarmNotice) => void;
 }
@@ -176,6 +178,7 @@ export class RunHealth {
     const amiHealth = ami()?.health() ?? null;
     return {
       ...{ version, mode: mode(), ready: this.ready(), progress: this.progress(), startedAt: this.#startedAt },
+      gateway: this.#options.gateway(),
       ...{ counts: counters.all(), tally: this.tally, feeds: this.#feeds(), hep: this.#hepReading() },
       ami:
         amiHealth === null ? null : { state: amiHealth.state, since: amiHealth.since, roundTrip: amiHealth.roundTrip },

@@ -20,6 +20,7 @@ import { RunHealth } from './run-health.ts';
 import { tellSystemd } from './systemd.ts';
 import { RunAudit } from './run-audit.ts';
 import { startRunControl } from './run-control.ts';
+import { RunGateway } from './run-gateway.ts';
 import { RunNotify } from './run-notify.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
@@ -47,7 +48,7 @@ export default async function run(
   const config = readConfig(options, output);
   const { settings } = config;
   const { cdr, ami } = settings.asterisk;
-  if (settings.hep === undefined && cdr === undefined && ami === undefined)
+  if (settings.hep === undefined && cdr === undefined && ami === undefined && settings.gateway?.in_run !== true)
     throw new RingfenceError(
       'config-invalid',
       'no feed is set: add [hep], [asterisk.cdr] or [asterisk.ami] to the settings (ringfence config print shows them)',
@@ -105,6 +106,7 @@ class Daemon {
   readonly #health: RunHealth;
   readonly #audit: RunAudit;
   readonly #notify: RunNotify;
+  readonly #gateway: RunGateway;
   readonly #timers: NodeJS.Timeout[] = [];
   #hep: Awaited<ReturnType<typeof startHep>> = null;
   #cdr: ReturnType<typeof startCdr> = null;
@@ -131,6 +133,7 @@ class Daemon {
       ami: () => this.#ami,
       ready: () => this.#ready,
       channels: () => this.#notify.health(),
+      gateway: () => this.#gateway.reading(),
       told: (notice) => this.#notify.alarm(notice),
     });
     const print = alertPrinter(output, textOptions(site, output));
@@ -157,6 +160,11 @@ class Daemon {
       ...{ config, site, store, counters, log },
       target: () => this.#target,
       session: () => this.#ami?.session ?? null,
+    });
+    this.#gateway = new RunGateway({
+      ...{ config, store, counters, log },
+      target: () => this.#target,
+      recorder: () => this.#recorder,
     });
     this.#notify = new RunNotify({ config, site, store, counters, log, enforcer: () => this.#acting.enforcer });
   }
@@ -207,11 +215,16 @@ class Daemon {
       target: () => this.#target,
       status: () => this.#status(),
       reload: () => this.reload(this.#config.file ?? undefined),
+      gateway: {
+        gatewayFinding: (finding) => this.#gateway.judge(finding),
+        gatewayReading: (reading) => this.#gateway.told(reading),
+      },
     });
     // the backlog of records first: it lies before what the other feeds tell
     this.#cdr = startCdr(context, this.#store.offsets.get('run'));
     await turn(); // the end of the file is found now: what is written from here on is judged
     this.#hep = await startHep(context, secrets.hep);
+    await this.#gateway.start();
     this.#ami = startAmi(context, secrets.ami, (session) => {
       this.#acting.loggedIn(session);
       this.#becomeReady();
@@ -342,6 +355,7 @@ class Daemon {
       site.accounts.learn(this.#target.endpoints);
       this.#notify.useConfig(config, site);
       this.#acting.useConfig(config, site);
+      void this.#gateway.use(config);
       this.#target.site = site;
       this.#target.pipeline = pipeline;
       this.#settings = config.settings;
@@ -370,7 +384,7 @@ class Daemon {
   async stop(): Promise<boolean> {
     this.#control?.close();
     for (const timer of this.#timers) clearInterval(timer);
-    const closed = Promise.all([this.#hep?.close(), this.#ami?.close(), this.#health.close()]);
+    const closed = Promise.all([this.#hep?.close(), this.#ami?.close(), this.#health.close(), this.#gateway.close()]);
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();
     this.#keepAnswers();

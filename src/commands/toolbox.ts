@@ -105,16 +105,19 @@ const secretPath = ({ settings, directory }: Config): string =>
   );
 
 /** The secret that hides what is remembered; made where it is missing. @throws InputError, RingfenceError secret-unsafe */
-function secretOf(config: Config): Uint8Array {
-  const path = secretPath(config);
-  if (!existsSync(path)) makeSecret(path);
-  const text = readSecret(path, config.directory, 'toolbox.secret_file');
+const secretOf = (config: Config): Uint8Array =>
+  madeSecret(secretPath(config), config.directory, 'toolbox.secret_file');
+
+/** 32 random bytes of our own, as hex in a file; made where they are missing. @throws InputError, RingfenceError secret-unsafe */
+export function madeSecret(path: string, directory: string, setting: string): Uint8Array {
+  if (!existsSync(path)) makeSecret(path, setting);
+  const text = readSecret(path, directory, setting);
   if (!/^[0-9a-f]{64}$/i.test(text))
-    throw new InputError('input-malformed', `toolbox.secret_file: ${path} must hold ${SECRET_BYTES} bytes in hex`);
+    throw new InputError('input-malformed', `${setting}: ${path} must hold ${SECRET_BYTES} bytes in hex`);
   return Buffer.from(text, 'hex');
 }
 
-function makeSecret(path: string): void {
+function makeSecret(path: string, setting: string): void {
   try {
     const file = openSync(path, 'wx', 0o600);
     writeSync(file, `${randomBytes(SECRET_BYTES).toString('hex')}\n`);
@@ -124,7 +127,7 @@ function makeSecret(path: string): void {
   } catch (error) {
     // two that start together: the first has made it
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
-    throw new InputError('input-unreadable', `toolbox.secret_file: cannot make ${path}: ${messageOf(error)}`, {
+    throw new InputError('input-unreadable', `${setting}: cannot make ${path}: ${messageOf(error)}`, {
       cause: error,
     });
   }

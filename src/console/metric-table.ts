@@ -165,6 +165,60 @@ export const METRICS: readonly MetricRow[] = [
     one(ami?.roundTrip == null ? null : seconds(ami.roundTrip)),
   ),
 
+  gauge('gateway_sessions', 'Sessions at the crypto gateway', [], ({ gateway }) => one(gateway?.sessions ?? null)),
+  gauge(
+    'gateway_held',
+    'What the gateway holds: connections in their handshake, flows that may come back, transactions',
+    ['what'],
+    ({ gateway }) =>
+      gateway === null
+        ? []
+        : [
+            [['half-open'], gateway.halfOpen],
+            [['flows'], gateway.flows],
+            [['transactions'], gateway.transactions],
+          ],
+  ),
+  counter(
+    'gateway_sessions_total',
+    'Sessions that began, by kind: each of csc is a handshake that held',
+    ['kind'],
+    ({ gateway }) => countsOf(gateway, 'sessions.'),
+  ),
+  counter('gateway_sessions_closed_total', 'Sessions that ended, by why', ['reason'], ({ gateway }) =>
+    countsOf(gateway, 'closed.'),
+  ),
+  counter(
+    'gateway_refused_total',
+    'Connections (stage and reason) and messages (reason) that the gateway refused',
+    ['reason'],
+    ({ gateway }) => countsOf(gateway, 'refused.'),
+  ),
+  counter(
+    'gateway_messages_total',
+    'SIP messages: from sessions, to them, sent again, kept for the next session',
+    ['what'],
+    ({ gateway }) => countsOf(gateway, 'messages.'),
+  ),
+  counter('gateway_bytes_total', 'Bytes of SIP from sessions and to them', ['direction'], ({ gateway }) =>
+    countsOf(gateway, 'bytes.'),
+  ),
+  gauge('gateway_upstream_up', '1: the PBX or proxy behind the gateway answers OPTIONS', ['upstream'], ({ gateway }) =>
+    (gateway?.upstreams ?? []).map(({ name, up }) => [[name], Number(up)]),
+  ),
+  gauge(
+    'gateway_latency_seconds',
+    'What the last 1,024 messages waited in the gateway, from their last byte to being handed to the next socket',
+    ['percentile'],
+    ({ gateway }) =>
+      gateway === null
+        ? []
+        : [
+            [['50'], seconds(gateway.median)],
+            [['99'], seconds(gateway.p99)],
+          ],
+  ),
+
   gauge(
     'queue_length',
     'What waits: judged changes and enforcement for the store, messages for people',
@@ -215,4 +269,12 @@ function outcomes(counts: Readonly<Record<string, number>>): Sample[] {
     else if (state in sums) sums[state as keyof typeof sums] += value;
   }
   return Object.entries(sums).map(([outcome, value]) => [[outcome], value]);
+}
+
+/** The gateway's counters of one family; their names are the program's own. */
+function countsOf(gateway: Readings['gateway'], family: string): Sample[] {
+  const prefix = `gateway.${family}`;
+  return Object.entries(gateway?.counts ?? {}).flatMap(([name, value]): Sample[] =>
+    name.startsWith(prefix) ? [[[name.slice(prefix.length)], value]] : [],
+  );
 }

@@ -39,6 +39,8 @@ export interface Readings {
   readonly sizes: Readonly<Record<string, number>>;
   readonly notifiers: readonly NotifierReading[];
   readonly heartbeat: HeartbeatReading | null;
+  /** the crypto gateway, in this process or as it last told of itself; null: there is none */
+  readonly gateway: GatewayReading | null;
   /** what is wrong with ringfence itself, by the alarm's name; every alarm is listed */
   readonly alarms: readonly { readonly alarm: string; readonly raised: boolean }[];
 }
@@ -96,4 +98,18 @@ export interface HeartbeatReading {
   readonly sent: number;
   readonly failed: number;
   readonly lastAt: Millis | null;
+}
+
+/** The crypto gateway. */
+export interface GatewayReading {
+  readonly sessions: number;
+  readonly flows: number;
+  readonly transactions: number;
+  readonly halfOpen: number;
+  readonly upstreams: readonly { readonly name: string; readonly up: boolean }[];
+  /** what a message waited in it, milliseconds */
+  readonly median: Millis;
+  readonly p99: Millis;
+  /** its counters, those whose names begin with `gateway.` */
+  readonly counts: Readonly<Record<string, number>>;
 }

@@ -131,8 +131,9 @@ export class Flows {
     }
   }
 
-  *all(): IterableIterator<Flow> {
-    yield* this.#byToken.values();
+  /** Keys of the sessions that stand. */
+  liveKids(): Set<string> {
+    return new Set([...this.#bySession.values()].flatMap(({ kid }) => (kid === null ? [] : [kid])));
   }
 }
 

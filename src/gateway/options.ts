@@ -49,6 +49,10 @@ export type Rule = z.output<typeof rule>;
 
 /** [gateway]: the signalling firewall in front of the PBX, for phones, PBXs and trunks on untrusted networks (docs/gateway.md). */
 export const gatewayOptions = z.strictObject({
+  in_run: z
+    .boolean()
+    .default(true)
+    .describe('ringfence run has the gateway in it; false: it runs as a service of its own (ringfence gateway)'),
   listen: z
     .array(endpoint)
     .min(1)
@@ -155,7 +159,7 @@ export const gatewayOptions = z.strictObject({
     .min(1)
     .default('/var/lib/ringfence/border.key')
     .describe(
-      '32 bytes of which branches and flow tokens are made, so that they outlive a restart; made at the first start',
+      '32 bytes in hex of which branches and flow tokens are made, so that they outlive a restart; made at the first start',
     ),
 });
 

@@ -29,7 +29,6 @@ export interface PolicyOptions {
   readonly emergency: readonly string[];
   /** plain TLS sessions */
   readonly plain: {
-    readonly allow: boolean;
     /** accounts with a key that may use it all the same */
     readonly withKey: readonly string[];
     /** other requests than REGISTER before the PBX has accepted one */

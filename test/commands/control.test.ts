@@ -45,6 +45,8 @@ describe('control socket', function () {
     media: (params) => params,
     pushKeys: (params) => params,
     keyInventory: (params) => params,
+    gatewayFinding: (params) => params,
+    gatewayReading: (params) => params,
     status: () => ({ pid: 1 }),
     reload: () => undefined,
   };

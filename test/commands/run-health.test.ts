@@ -161,7 +161,7 @@ describe('ringfence run: metrics and health', function () {
     const health = new RunHealth({
       ...{ config, store: {} as never, counters: new Counters(), log: recordingLog().log },
       ...{ target: () => assert.fail(), mode: () => 'observe', enforcer: () => assert.fail(), ready: () => true },
-      ...{ hep: () => null, cdr: () => null, ami: () => null, channels: () => [] },
+      ...{ hep: () => null, cdr: () => null, ami: () => null, channels: () => [], gateway: () => null },
       recorder: () => ({ triedAt }) as never,
     });
     assert.ok(health.progress());

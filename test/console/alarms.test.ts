@@ -157,7 +157,7 @@ describe('what is wrong with ringfence', () => {
     enforcement: { entries: 0, acts: 0, stopped: false, targets: [] },
     queues: [{ queue: 'store', length: 0 }],
     store: { file: 0, log: 0, failing: false, incidents: [] },
-    ...{ notifiers: [], heartbeat: null, alarms: [] },
+    ...{ notifiers: [], heartbeat: null, gateway: null, alarms: [] },
   };
   const target = (name: string, state: string): Readings['enforcement']['targets'][number] => ({
     ...{ name, state, since: 0, rows: 0, unproved: 0, foreign: 0, contested: 0, median: 0, p99: 0 },

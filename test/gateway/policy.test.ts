@@ -83,7 +83,7 @@ const cases: readonly (readonly [
     { method: 'INVITE' },
     null,
     [],
-    { policy: { plain: { allow: true, withKey: [], unregistered: true, accountsPerSession: 1 } } },
+    { policy: { plain: { withKey: [], unregistered: true, accountsPerSession: 1 } } },
   ],
   [
     'plain TLS: an account that has a key',
@@ -101,7 +101,7 @@ const cases: readonly (readonly [
     [],
     {
       keyed: ['1001'],
-      policy: { plain: { allow: true, withKey: ['10*'], unregistered: false, accountsPerSession: 1 } },
+      policy: { plain: { withKey: ['10*'], unregistered: false, accountsPerSession: 1 } },
     },
   ],
   [

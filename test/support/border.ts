@@ -124,7 +124,7 @@ export function makeBorder(
     },
     rules: [],
     emergency: ['112'],
-    plain: { allow: true, withKey: [], unregistered: false, accountsPerSession: 1 },
+    plain: { withKey: [], unregistered: false, accountsPerSession: 1 },
     ...more.policy,
   });
   const timers: { at: number; work: () => void }[] = [];

@@ -17,7 +17,7 @@ export interface BaresipOptions {
   readonly server: Endpoint;
   readonly username: string;
   readonly password: string;
-  readonly transport?: 'udp' | 'tcp';
+  readonly transport?: 'udp' | 'tcp' | 'tls';
   /** Seconds that a registration is asked to last, default 3600. */
   readonly expires?: number;
 }

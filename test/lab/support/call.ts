@@ -38,6 +38,8 @@ export class Call {
   endedAt: number | undefined;
   endedBy: 'here' | 'there' | 'failure' | undefined;
   cancelled = false;
+  /** Descriptions that the other side has offered within the call. */
+  readonly offers: string[] = [];
   /** Settles when the INVITE has its final answer. */
   readonly settled: Promise<number>;
   /** Settles when the call is over, for whatever reason. */
@@ -163,8 +165,7 @@ export class Call {
 
   /** The other side's ACK to our answer. */
   acknowledged(): void {
-    if (this.#invite !== undefined && this.direction === 'incoming')
-      this.#party.transactions.acknowledged(this.#invite);
+    if (this.#invite !== undefined) this.#party.transactions.acknowledged(this.#invite);
   }
 
   /** The other side's BYE or CANCEL, whose own response the user agent has sent. */
@@ -228,6 +229,35 @@ export class Call {
       this.#peer,
     );
     return response.status;
+  }
+
+  /** Offers the session again: held (`sendonly`) or taken up. Resolves with the status of the answer, which is acknowledged. */
+  async offer(description: string): Promise<{ status: number; body: string }> {
+    const sequence = ++this.#dialog.sequence;
+    const invite = this.#request('INVITE', sequence);
+    const more: [string, string][] = [
+      ['Contact', `<${this.#party.contact}>`],
+      ['Content-Type', 'application/sdp'],
+    ];
+    const request = { ...invite, headers: [...invite.headers, ...more], body: description };
+    const { status, body } = await this.#party.transactions.request(request, this.#peer);
+    if (status < 300) {
+      this.#ack = this.#request('ACK', sequence);
+      this.acknowledge();
+    }
+    return { status, body };
+  }
+
+  /** The other side offers the session again: taken as it is. */
+  offered(invite: SipRequest, description: string): void {
+    this.offers.push(invite.body);
+    const tag = parameter(this.#dialog.local, 'tag') ?? '';
+    const more: [string, string][] = [
+      ['Contact', `<${this.#party.contact}>`],
+      ['Content-Type', 'application/sdp'],
+    ];
+    this.#invite = invite;
+    this.#party.transactions.respond(invite, this.#peer, responseTo(invite, 200, 'OK', tag, more, description));
   }
 
   #request(method: string, sequence: number): SipRequest {

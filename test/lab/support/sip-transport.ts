@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import type { Socket as UdpSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket as TcpSocket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { format, frames, header, isRequest, parse } from './sip-message.ts';
 import type { SipMessage } from './sip-message.ts';
 
@@ -26,7 +27,9 @@ export interface Packet {
 }
 
 export interface TransportOptions {
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: 'udp' | 'tcp' | 'tls';
+  /** PEM of the CA that tls trusts. */
+  readonly ca?: string;
   /** Source address: any address of 127.0.0.0/8, or ::1. */
   readonly address: string;
   /** Source port; 0 or none: any free one. */
@@ -35,9 +38,9 @@ export interface TransportOptions {
   readonly server?: Endpoint;
 }
 
-/** SIP over UDP or TCP from one address: sends, receives, and keeps a record of both. */
+/** SIP over UDP, TCP or TLS from one address: sends, receives, and keeps a record of both. */
 export class SipTransport {
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: 'udp' | 'tcp' | 'tls';
   readonly address: string;
   port = 0;
   readonly packets: Packet[] = [];
@@ -58,7 +61,7 @@ export class SipTransport {
     const transport = new SipTransport(options);
     if (options.protocol === 'udp') await transport.#openUdp(options.port ?? 0);
     else if (options.server === undefined) await transport.#listenTcp(options.port ?? 0);
-    else await transport.#connectTcp(options.server, options.port);
+    else await transport.#connectTcp(options.server, options.port, options.protocol === 'tls' ? options.ca : undefined);
     return transport;
   }
 
@@ -90,20 +93,21 @@ export class SipTransport {
     this.port = bound !== null && typeof bound !== 'string' ? bound.port : port;
   }
 
-  async #connectTcp(server: Endpoint, port: number | undefined): Promise<void> {
-    const stream = connect({
+  async #connectTcp(server: Endpoint, port: number | undefined, ca: string | undefined): Promise<void> {
+    const raw = connect({
       ...server,
       localAddress: this.address,
       ...(port === undefined ? {} : { localPort: port }),
     });
+    const stream = ca === undefined ? raw : connectTls({ socket: raw, ca, checkServerIdentity: () => undefined });
     await new Promise<void>((resolve, reject) => {
       stream.once('error', reject);
-      stream.once('connect', () => {
+      stream.once(ca === undefined ? 'connect' : 'secureConnect', () => {
         stream.off('error', reject);
         resolve();
       });
     });
-    this.port = stream.localPort ?? 0;
+    this.port = raw.localPort ?? 0;
     this.#adopt(stream);
   }
 

@@ -21,7 +21,9 @@ export interface UserAgentOptions {
   /** Source address, any of 127.0.0.0/8, or ::1. */
   readonly address: string;
   readonly port?: number;
-  readonly protocol?: 'udp' | 'tcp';
+  readonly protocol?: 'udp' | 'tcp' | 'tls';
+  /** PEM of the CA that tls trusts. */
+  readonly ca?: string;
   /** The registrar and outbound proxy; all requests go there. None for a server that only answers. */
   readonly server?: Endpoint;
   /** User part of the address of record, and digest credentials. */
@@ -65,6 +67,8 @@ export class UserAgent {
   readonly transactions: SipTransactions;
   readonly userAgent: string;
   readonly calls: Call[] = [];
+  /** Bodies of MESSAGEs that came. */
+  readonly texts: string[] = [];
   readonly #registerTag = newTag();
   #registerCallId: string;
   #sequence = 0;
@@ -81,12 +85,13 @@ export class UserAgent {
   }
 
   static async open(options: UserAgentOptions): Promise<UserAgent> {
-    const { address, port, protocol = 'udp', server } = options;
+    const { address, port, protocol = 'udp', server, ca } = options;
     const transport = await SipTransport.open({
       address,
       protocol,
       ...(port === undefined ? {} : { port }),
       ...(server === undefined ? {} : { server }),
+      ...(ca === undefined ? {} : { ca }),
     });
     return new UserAgent(options, transport);
   }
@@ -98,7 +103,7 @@ export class UserAgent {
   /** The Contact URI. */
   get contact(): string {
     const { address, port, protocol } = this.transport;
-    return `sip:${this.options.username}@${hostport(address, port)}${protocol === 'tcp' ? ';transport=tcp' : ''}`;
+    return `sip:${this.options.username}@${hostport(address, port)}${protocol === 'udp' ? '' : `;transport=${protocol}`}`;
   }
 
   #newCallId(): string {
@@ -221,6 +226,31 @@ export class UserAgent {
     return call;
   }
 
+  /** Sends a request outside of any dialog, such as MESSAGE or OPTIONS, with digest. */
+  async ask(method: string, number: string, text = ''): Promise<SipResponse> {
+    const server = this.#server();
+    const { username } = this.options;
+    const uri = `sip:${number}@${hostport(server.host, server.port)}`;
+    const callId = this.#newCallId();
+    let sequence = 0;
+    const build = (authorization: readonly (readonly [string, string])[]): SipRequest => ({
+      method,
+      uri,
+      headers: [
+        ['Via', this.transactions.via()],
+        ['Max-Forwards', '70'],
+        ['From', `<sip:${username}@${hostport(server.host, server.port)}>;tag=${this.#registerTag}`],
+        ['To', `<${uri}>`],
+        ['Call-ID', callId],
+        ['CSeq', `${++sequence} ${method}`],
+        ...(text === '' ? [] : [['Content-Type', 'text/plain'] as const]),
+        ...authorization,
+      ],
+      body: text,
+    });
+    return (await this.#withDigest(build, server, {})).response;
+  }
+
   /** Dials, and hangs up `talkMs` after the answer. Resolves when the call is over. */
   async callFor(number: string, talkMs: number): Promise<Call> {
     const call = this.dial(number);
@@ -244,7 +274,7 @@ export class UserAgent {
         return;
       case 'INVITE':
         if (call === undefined) this.#ring(request, peer);
-        else this.transactions.respond(request, peer, plainResponse(request, 488, 'Not Acceptable Here'));
+        else call.offered(request, sdp(this.#mediaAddress, this.#mediaPort, 2));
         return;
       case 'BYE':
       case 'CANCEL':
@@ -254,6 +284,10 @@ export class UserAgent {
           call === undefined ? plainResponse(request, 481, 'No Such Call') : plainResponse(request, 200, 'OK'),
         );
         call?.remoteEnded(request.method === 'CANCEL');
+        return;
+      case 'MESSAGE':
+        this.texts.push(request.body);
+        this.transactions.respond(request, peer, plainResponse(request, 200, 'OK'));
         return;
       case 'OPTIONS':
         this.transactions.respond(request, peer, plainResponse(request, 200, 'OK'));
