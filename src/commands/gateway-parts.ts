@@ -80,6 +80,7 @@ export async function runGateway(parts: GatewayParts, settings: GatewaySettings)
     },
     accounts: {
       accountOf: (name) => parts.site().accounts.resolve(name),
+      isKnown: (account) => parts.site().accounts.mapped(account) || certificates.hasKey(account),
       hasKey: (account) => certificates.hasKey(account),
     },
     isGood: (kid) => certificates.known(kid)?.state === 'good',

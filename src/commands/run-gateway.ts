@@ -37,7 +37,7 @@ export class RunGateway {
   async start(): Promise<void> {
     const { config, store, counters, log, target } = this.#options;
     const { gateway } = config.settings;
-    if (gateway === undefined || !gateway.in_run) return;
+    if (!gateway?.in_run) return;
     // loaded where it is used: it brings TLS and the toolbox
     const { runGateway } = await import('./gateway-parts.ts');
     this.#own = await runGateway(

@@ -90,9 +90,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     to: settings.mirror.map((address) => endpoint(address.slice('udp:'.length))),
     ...{ password: options.mirrorPassword, captureId: settings.capture_id, counters, log },
   });
-  const policy = new Policy(policyOf(options.accounts, settings, options.emergency));
   const here = { address: canonicalAddress(outside.host) ?? listen[0]?.host ?? '127.0.0.1', port: outside.port };
   const flows = new Flows(keys, randomBytes(9).toString('base64url'));
+  const accounts: Accounts = {
+    ...options.accounts,
+    isKnown: (account) => options.accounts.isKnown(account) || flows.hasAccount(account),
+  };
+  const policy = new Policy(policyOf(accounts, settings, options.emergency));
   border = new Border({
     ...{ keys, flows, inside, outside, policy, counters, edges: options.edges },
     ...{ tell: options.tell, latency: options.latency, now: Date.now, sourceHeader: settings.source_header },
@@ -164,7 +168,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       halfOpen: servers.reduce((sum, server) => sum + server.counts.halfOpen, 0),
       upstreams: inside.upstreams.map(({ name, up }) => ({ name, up })),
     }),
-    use: (next, emergency) => policy.use(policyOf(options.accounts, next, emergency)),
+    use: (next, emergency) => policy.use(policyOf(accounts, next, emergency)),
     close,
   };
 }

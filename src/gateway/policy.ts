@@ -16,8 +16,10 @@ export interface Refused {
 
 /** What the gateway knows of accounts; the command passes it in. */
 export interface Accounts {
-  /** the account behind an AOR's user or a digest username; null: nobody's */
+  /** the account behind an AOR's user or a digest username, as far as that is known; null: nobody's */
   accountOf(name: string): string | null;
+  /** Is there such an account, for certain? */
+  isKnown(account: string): boolean;
   /** Has it a key that is good now? */
   hasKey(account: string): boolean;
 }
@@ -103,9 +105,7 @@ export class Policy {
     if (flow.accounts.has(account) || flow.accounts.has(name)) return null;
     if (where === 'contact')
       // its user is the phone's own business, unless it is somebody else's name
-      return flow.accounts.size > 0 && accounts.accountOf(name) !== null
-        ? this.#foreign(flow, name, where, request)
-        : null;
+      return flow.accounts.size > 0 && accounts.isKnown(account) ? this.#foreign(flow, name, where, request) : null;
     if (flow.kind === 'csc') return this.#foreign(flow, name, where, request);
     // plain TLS: nobody has proved anything before the PBX has taken a registration
     if (accounts.hasKey(account) && !plain.withKey.some((pattern) => fits(pattern, account)))

@@ -88,16 +88,16 @@ export class LabGateway {
     });
     const last = (): void => void child.kill('SIGKILL');
     process.once('exit', last);
-    let ended = false;
+    const ends = { ended: false };
     child.once('close', () => {
-      ended = true;
+      ends.ended = true;
       process.off('exit', last);
     });
     this.stderr = '';
     child.stderr.on('data', (chunk: Buffer) => (this.stderr = (this.stderr + chunk.toString()).slice(-200_000)));
     this.#child = child;
-    await until('the gateway is ready', 20_000, () => this.stderr.includes('ringfence ready\n') || ended);
-    if (ended) throw new Error(`ringfence gateway ended: ${this.stderr}`);
+    await until('the gateway is ready', 20_000, () => this.stderr.includes('ringfence ready\n') || ends.ended);
+    if (ends.ended) throw new Error(`ringfence gateway ended: ${this.stderr}`);
   }
 
   get pid(): number {
@@ -110,7 +110,7 @@ export class LabGateway {
 
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    if (child?.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const closed = new Promise<number | null>((done) => child.once('close', done));
     child.kill(signal);
     return await closed;
