@@ -18,6 +18,7 @@ import {
   storeRows,
 } from './setup/checks-local.ts';
 import { problem, unknown, type Row } from './setup/checks.ts';
+import { phoneRows } from './setup/checks-phone.ts';
 import { lookAtKamailio } from './setup/kamailio.ts';
 import { serviceRows } from './setup/service-user.ts';
 
@@ -100,6 +101,7 @@ async function lookAtPbx(
     tell(accountRows(config, found));
     tell(await guardRows(live, options.asterisk.split(/\s+/), found));
     tell([await sorceryRow(live, found)]);
+    tell(await phoneRows(config, live, options.asterisk.split(/\s+/), found));
   }
   tell([databaseRow(found.directories.database)]);
   if (found.tellsNames)

@@ -231,7 +231,10 @@ function leaveFile(path: string, done: Done): void {
   if (/astdb,\s*ringfence|"ringfence\//.test(after)) done.byHand.push(`${path} still names ringfence: take that out`);
 }
 
-const SNIPPETS = ['manager', 'extensions', 'hep', 'cdr_manager', 'sorcery'].map((name) => `${name}_ringfence.conf`);
+const SNIPPETS = [
+  ...['manager', 'extensions', 'hep', 'cdr_manager', 'sorcery'].map((name) => `${name}_ringfence.conf`),
+  ...['manager', 'extensions'].map((name) => `${name}_ringfence_notify.conf`),
+];
 
 function leaveSnippets(folder: string, guardStays: boolean, done: Done): void {
   if (!existsSync(folder)) return;
@@ -264,12 +267,12 @@ function leaveKamailioFiles(given: string | undefined, done: Done): void {
 
 /** The store with all that SQLite and the daemon put beside it, the CA's keys, the settings and the secrets that they name. */
 function purge(config: Config, store: string, done: Done): void {
-  const { hep, asterisk } = config.settings;
-  const named = [asterisk.ami?.secret_file, hep?.password_file].flatMap((file) =>
+  const { hep, asterisk, notify } = config.settings;
+  const named = [asterisk.ami?.secret_file, hep?.password_file, notify.phone?.secret_file].flatMap((file) =>
     file === undefined ? [] : [resolve(config.directory, file)],
   );
   const keys = [keyStorePath(config), resolve(config.directory, config.settings.crypto.master_key_file)];
-  const files = ['', '-wal', '-shm', '.lock', '.sock', '.audit.key'].map((ending) => `${store}${ending}`);
+  const files = ['', '-wal', '-shm', '.lock', '.sock', '.audit.key', '.scan.lock'].map((ending) => `${store}${ending}`);
   for (const path of [...files, ...keys, ...named, ...(config.file === null ? [] : [config.file])]) {
     if (!existsSync(path)) continue;
     rmSync(path);

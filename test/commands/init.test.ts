@@ -143,6 +143,37 @@ describe('ringfence init', () => {
       assert.match((await run({ install: true })).said, /^Nothing to write: everything is in place\./m);
     });
 
+    it('with [notify.phone] puts in what the telephone call needs, once, and without it says how', async () => {
+      assert.match((await run({ install: true })).said, /a telephone can ring at night/);
+      writeFileSync(settings, `${readFileSync(settings, 'utf8')}\n[notify.phone]\nring = ["PJSIP/201"]\nusername = "night"\nsecret_file = "phone.secret"\n`); // prettier-ignore
+      const { json } = await run({ install: true }, true);
+      assert.deepEqual(
+        (json['written'] as string[]).map((path) => path.replace(/^.*\//, '')),
+        ['extensions_ringfence_notify.conf', 'phone.secret', 'manager_ringfence_notify.conf'],
+      );
+      const secret = readFileSync(join(settings, '../phone.secret'), 'utf8').trim();
+      const account = lookAtAsterisk(etc).manager;
+      assert.equal(account?.accounts.length, 0, 'what ringfence put there is not told as theirs');
+      const manager = readFileSync(join(etc, 'ringfence/manager_ringfence_notify.conf'), 'utf8');
+      assert.match(manager, new RegExp(`^\\[night\\]\nsecret = ${secret}$`, 'm'));
+      assert.match(manager, /^read = user\nwrite = originate$/m);
+      assert.ok(lookAtAsterisk(etc).dialplan.has('ringfence-notify'));
+      const { json: again } = await run({ install: true }, true);
+      assert.deepEqual([again['written'], again['altered']], [[], []]);
+    });
+
+    it('puts both inclusions of one file in at once', async () => {
+      mkdirSync(join(settings, '..'));
+      writeFileSync(settings, '[site]\nname = "mine"\n[asterisk.ami]\nsecret_file = "ami.secret"\n[notify.phone]\nring = ["PJSIP/201"]\nusername = "night"\nsecret_file = "phone.secret"\n'); // prettier-ignore
+      await run({ install: true });
+      for (const name of ['extensions', 'manager'])
+        assert.match(
+          readFileSync(join(etc, `${name}.conf`), 'utf8'),
+          new RegExp(`${name}_ringfence\\.conf"[^]*${name}_ringfence_notify\\.conf"`),
+        );
+      assert.deepEqual(lookAtAsterisk(etc).problems, []);
+    });
+
     it('overwrites nothing', async () => {
       mkdirSync(join(etc, 'ringfence'));
       writeFileSync(join(etc, 'ringfence/extensions_ringfence.conf'), '; mine\n');

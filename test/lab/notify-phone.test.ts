@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PROMPTS } from '../../src/respond/notify/phone-script.ts';
+import { promptsRow } from '../../src/commands/setup/checks-phone.ts';
 import { phoneChannel } from '../../src/respond/notify/phone.ts';
 import { decision } from '../support/evidence.ts';
 import { alertAt, settingsOf, telltale, type Telltale } from '../support/notify.ts';
+import { Baresip } from './support/baresip.ts';
 import type { Call } from './support/call.ts';
 import { useLab } from './support/lab.ts';
-import { dialplan, phoneAccount, VOICE } from './support/notify-lab.ts';
+import { dialplan, phoneAccount } from './support/notify-lab.ts';
 import { pause, until } from './support/process.ts';
 import type { UserAgent } from './support/ua.ts';
 
@@ -42,12 +43,15 @@ describe('lab: the telephone rings, says what happened and takes a digit', funct
     return agent;
   };
 
-  const channel = (ring: readonly string[], over: { username?: string; rounds?: number; ringFor?: number } = {}) => {
+  const channel = (
+    ring: readonly string[],
+    over: { username?: string; rounds?: number; ringFor?: number; prompts?: string } = {},
+  ) => {
     const { host, amiPort: port } = lab().asterisk;
-    const { username = account.username, rounds = 2, ringFor = 5_000 } = over;
+    const { username = account.username, rounds = 2, ringFor = 5_000, prompts = 'en' } = over;
     return phoneChannel({
       ami: { host, port, username, secret: account.secret },
-      ...{ ring, ringFor, rounds, caller: '', lift: true, prompts: VOICE },
+      ...{ ring, ringFor, rounds, caller: '', lift: true, prompts },
       acts: {
         acknowledge: (incident, who) => void acted.push(`acknowledged ${incident} ${who}`),
         lift: (incident, who) => {
@@ -72,10 +76,25 @@ describe('lab: the telephone rings, says what happened and takes a digit', funct
     });
   const row = (t: Telltale, id: string) => t.store.deliveries.of(`incident-${id}`).at(-1);
 
-  it('all its prompts are in the package that its comment names', () => {
-    const sounds = join(lab().trees.asterisk.directory, 'usr/share/asterisk/sounds', VOICE);
-    const missing = [...PROMPTS, 'silence/1'].filter((name) => !existsSync(join(sounds, `${name}.gsm`)));
-    assert.deepEqual(missing, []);
+  it('doctor finds all its prompts in the package that it names, and says what German would be said in', () => {
+    const sounds = join(lab().asterisk.etc, '../data/sounds');
+    assert.equal(promptsRow(sounds, 'en').state, 'ok');
+    assert.equal(promptsRow(sounds, '').state, 'ok');
+    const german = promptsRow(sounds, 'de');
+    assert.equal(german.state, 'advice');
+    assert.match(german.text, /none is installed in de .*: Asterisk says these in English/);
+    assert.match(promptsRow(join(sounds, 'none'), 'de').text, /none is installed .*: the call would be silent/);
+  });
+
+  it('a language that is not installed: Asterisk says it in English, and takes the digit', async () => {
+    const agent = await phone('1001');
+    const t = telltale(settings, [channel(['PJSIP/1001'], { prompts: 'de' })], DAY);
+    blocked(t, 'g');
+    const call = await ringing(agent);
+    assert.equal(await call.press('1'), 200);
+    await t.notifier.idle();
+    assert.equal(row(t, 'g')?.state, 'told');
+    await call.ended;
   });
 
   it('1 confirms: the incident is acknowledged, and told', async () => {
@@ -89,6 +108,36 @@ describe('lab: the telephone rings, says what happened and takes a digit', funct
     assert.deepEqual([row(t, 'a')?.state, row(t, 'a')?.error], ['told', 'confirmed by PJSIP/1001']);
     await call.ended;
     assert.equal(call.endedBy, 'there', 'Asterisk says thank you and hangs up');
+  });
+
+  it('digits in the audio stream (RFC 4733), by a real softphone: 2 and 2 again lifts, 1 confirms', async () => {
+    const { asterisk, trees, directory, accounts } = lab();
+    const softphone = await Baresip.start({
+      ...{ tree: trees.tools, directory: join(directory, 'softphone'), address: '127.0.10.2' },
+      ...{ server: { host: asterisk.host, port: asterisk.sipPort }, username: '1002' },
+      password: accounts.find(({ extension }) => extension === '1002')?.password ?? '',
+    });
+    try {
+      for (const [id, digits, expected] of [
+        ['r1', ['1'], ['acknowledged incident-r1 PJSIP/1002']],
+        ['r2', ['2', '2'], ['acknowledged incident-r2 PJSIP/1002', 'lifted incident-r2 PJSIP/1002']],
+      ] as const) {
+        const t = telltale(settings, [channel(['PJSIP/1002'])], DAY);
+        t.store.decisions.put(decision(`d-${id}`, { incident: `incident-${id}`, state: 'done' }));
+        blocked(t, id);
+        await softphone.event('CALL_ESTABLISHED', 10_000);
+        for (const digit of digits) {
+          await pause(700);
+          await softphone.command('sndcode', digit);
+        }
+        await t.notifier.idle();
+        assert.deepEqual(acted.splice(0), expected);
+        await softphone.event('CALL_CLOSED', 10_000);
+        softphone.events.length = 0;
+      }
+    } finally {
+      await softphone.stop();
+    }
   });
 
   it('2, and 2 again, lifts the block too', async () => {
@@ -178,7 +227,10 @@ describe('lab: the telephone rings, says what happened and takes a digit', funct
     const t = telltale(settings, [channel(['PJSIP/1001'], { username })], DAY);
     t.commit([alertAt('r', DAY)], DAY);
     await t.notifier.idle();
-    assert.match(row(t, 'r')?.error ?? '', /needs "originate" in write \(asterisk-conf\/manager_ringfence\.conf/);
+    assert.match(
+      row(t, 'r')?.error ?? '',
+      /needs "originate" in write \(asterisk-conf\/manager_ringfence_notify\.conf/,
+    );
   });
 
   it('Asterisk away for an hour: it rings when it is back, once', async () => {

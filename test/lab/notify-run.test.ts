@@ -9,7 +9,7 @@ import { httpReceiver } from '../support/http-receiver.ts';
 import { internationalCalls, unregisteredCall, wrongPasswords, hijack } from './support/attacks.ts';
 import { chasquid, type Chasquid } from './support/chasquid.ts';
 import { useLab } from './support/lab.ts';
-import { dialplan, phoneAccount, VOICE } from './support/notify-lab.ts';
+import { dialplan, phoneAccount } from './support/notify-lab.ts';
 import { LabUnavailable } from './support/packages.ts';
 import { pause, until } from './support/process.ts';
 import { rsyslog, type Rsyslog } from './support/rsyslog.ts';
@@ -86,7 +86,6 @@ run = ["/bin/sh", "-c", "tr -d '\\\\n' >>\\"$0\\"; echo >>\\"$0\\"", "${told}"]
 ring = ["PJSIP/1001"]
 username = "${username}"
 secret_file = ${file('phone.secret', secret)}
-prompts = "${VOICE}"
 ring_for = "8s"`,
       ],
     });

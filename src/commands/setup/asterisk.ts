@@ -17,6 +17,8 @@ export interface Directories {
   readonly etc: string;
   readonly log: string;
   readonly database: string;
+  /** where the prompts are, below `sounds` */
+  readonly data: string;
 }
 
 export interface ManagerFound {
@@ -194,6 +196,7 @@ export function lookAtAsterisk(etc: string): AsteriskFound {
     etc,
     log: directory('astlogdir', '/var/log/asterisk'),
     database: directory('astdbdir', '/var/lib/asterisk'),
+    data: directory('astdatadir', existsSync('/usr/share/asterisk') ? '/usr/share/asterisk' : '/var/lib/asterisk'),
   };
   const into: Channels = {
     endpoints: [],

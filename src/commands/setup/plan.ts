@@ -4,6 +4,7 @@ import type { Settings } from '../../config.ts';
 import { FOLDER, type AsteriskFound } from './asterisk.ts';
 import type { Alteration, Creation, Owner } from './changes.ts';
 import { handLines } from './by-hand.ts';
+import { linesOf } from './diff.ts';
 import { includeEdit, inserted, isSorceryMapped, sorceryEdit, type Edit } from './edits.ts';
 import type { KamailioFound } from './kamailio.ts';
 import { settingsText, type Answers } from './settings-text.ts';
@@ -70,6 +71,7 @@ export class Planner {
       this.#guard(asterisk);
       this.#sorcery(asterisk);
       this.#records(asterisk);
+      this.#telephone(asterisk);
     }
     if (kamailio !== null) this.#kamailio(kamailio);
     this.#settings(ami, hep);
@@ -134,8 +136,18 @@ export class Planner {
     if (edit.kind === 'refused') {
       const what = `${host} is left alone (${edit.why}): put in by hand`;
       this.#byHand.push({ what, lines: edit.lines });
-    } else if (edit.kind === 'insert')
-      this.#alterations.push({ path: conf.path, before: conf.text, after: inserted(conf.text, edit.insertions) });
+    } else if (edit.kind === 'insert') {
+      // a second inclusion goes behind the first
+      const at = this.#alterations.findIndex(({ path }) => path === conf.path);
+      const former = this.#alterations[at];
+      if (former === undefined)
+        this.#alterations.push({ path: conf.path, before: conf.text, after: inserted(conf.text, edit.insertions) });
+      else {
+        const end = linesOf(former.after).length + 1;
+        const after = inserted(former.after, edit.insertions.map(({ lines }) => ({ at: end, lines }))); // prettier-ignore
+        this.#alterations[at] = { ...former, after };
+      }
+    }
   }
 
   #manager(asterisk: AsteriskFound): Answers['ami'] {
@@ -238,6 +250,36 @@ export class Planner {
       if (has(section)) text = text.replace(`[${section}]`, `[${section}](+)`);
     this.#snippet(asterisk, name, text, 'cdr_manager.conf');
     this.#then.push("asterisk -rx 'module reload cdr_manager.so'");
+  }
+
+  /** What the call to the person on duty needs at the PBX: its context, which no caller gets into, and an account that may place it. */
+  #telephone(asterisk: AsteriskFound): void {
+    const phone = this.#input.existing?.notify.phone;
+    if (phone === undefined) {
+      this.#notes.push(
+        'a telephone can ring at night and say what happened: [notify.phone] (docs/notify.md), then ringfence init --install once more',
+      );
+      return;
+    }
+    const dialplan = 'extensions_ringfence_notify.conf';
+    this.#snippet(asterisk, dialplan, this.#input.shipped(`asterisk-conf/${dialplan}`), asterisk.freepbx ? 'extensions_custom.conf' : 'extensions.conf'); // prettier-ignore
+    const { username, secret_file } = phone;
+    if (username === undefined || secret_file === undefined) {
+      this.#notes.push(
+        '[notify.phone] has no username: calls are placed by the main manager account, which then needs originate in write; better: username = "ringfence-phone" and secret_file = "phone.secret", then ringfence init --install',
+      );
+      return;
+    }
+    const { secret } = this.#secret(secret_file, 'secret of the manager account that rings telephones');
+    const bound = asterisk.manager?.address ?? LOOPBACK;
+    const address = /^(?:0\.0\.0\.0|::|\*|)$/.test(bound) ? LOOPBACK : bound;
+    const text = this.#input
+      .shipped('asterisk-conf/manager_ringfence_notify.conf')
+      .replace('[ringfence-phone]', `[${username}]`)
+      .replace('secret = CHANGE-ME', `secret = ${secret}`)
+      .replace(/^permit = .*$/m, `permit = ${address}/${address.includes(':') ? '128' : '255.255.255.255'}`);
+    this.#snippet(asterisk, 'manager_ringfence_notify.conf', text, asterisk.freepbx ? 'manager_custom.conf' : 'manager.conf', secret); // prettier-ignore
+    this.#then.push("asterisk -rx 'manager reload'");
   }
 
   #kamailio(kamailio: KamailioFound): void {

@@ -31,7 +31,7 @@ export interface PhoneChannelOptions {
 }
 
 /** The context of asterisk-conf/extensions_ringfence_notify.conf, and its event. */
-const CONTEXT = 'ringfence-notify';
+export const NOTIFY_CONTEXT = 'ringfence-notify';
 const EVENT = 'RingfenceNotify';
 /** The dialplan ends every call of ours after three minutes. */
 const CALL: Millis = 3 * MINUTE + 10 * SECOND;
@@ -159,7 +159,7 @@ async function originate(
 ): Promise<boolean> {
   const answer = await session.action('Originate', [
     ['Channel', channel],
-    ['Context', CONTEXT],
+    ['Context', NOTIFY_CONTEXT],
     ['Exten', 's'],
     ['Priority', '1'],
     ['Timeout', String(ringFor)],
@@ -171,9 +171,9 @@ async function originate(
   const said = answer.get('Message') ?? answer.name;
   if (/originate failed/i.test(said)) return false;
   const hint = /permission/i.test(said)
-    ? ': its manager account needs "originate" in write (asterisk-conf/manager_ringfence.conf, account ringfence-phone)'
+    ? ': its manager account needs "originate" in write (asterisk-conf/manager_ringfence_notify.conf)'
     : /extension/i.test(said)
-      ? ': include asterisk-conf/extensions_ringfence_notify.conf in extensions.conf, then dialplan reload'
+      ? ': ringfence init --install puts the context ringfence-notify in, then dialplan reload'
       : '';
   throw new PeerError('peer-refused', `Asterisk does not call ${channel}: ${said}${hint}`, true);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ami } from './ami.ts';
 import { pbxFiles } from './asterisk-files.ts';
@@ -87,7 +87,7 @@ export class Asterisk {
     const files = pbxFiles({
       directory: options.directory,
       moduleDirectory,
-      dataDirectory: join(options.tree.directory, 'usr/share/asterisk'),
+      dataDirectory: dataDirectory(options),
       modules: readdirSync(moduleDirectory),
       major: asteriskMajor(options.tree),
       host: this.host,
@@ -184,4 +184,18 @@ export class Asterisk {
     await this.stop();
     await this.boot();
   }
+}
+
+/** Asterisk's data as they are once its packages are installed: `sounds/en` is a link to the voice, which their set-up makes. */
+function dataDirectory({ directory, tree }: AsteriskOptions): string {
+  const shared = join(tree.directory, 'usr/share/asterisk');
+  const own = join(directory, 'data');
+  mkdirSync(join(own, 'sounds'), { recursive: true });
+  const link = (from: string, to: string): void => {
+    if (!existsSync(to)) symlinkSync(from, to);
+  };
+  for (const name of readdirSync(shared)) if (name !== 'sounds') link(join(shared, name), join(own, name));
+  for (const name of readdirSync(join(shared, 'sounds'))) link(join(shared, 'sounds', name), join(own, 'sounds', name));
+  link('en_US_f_Allison', join(own, 'sounds/en'));
+  return own;
 }

@@ -1,10 +1,7 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 import { repository } from './packages.ts';
-
-/** Debian's English prompts lie under the voice's own name; `sounds/en` is a link that its package's installation makes. */
-export const VOICE = 'en_US_f_Allison';
 
 const SECRET = 'the-telephone-secret';
 
@@ -16,16 +13,17 @@ export function dialplan(directory: string): string {
   return file;
 }
 
-/** The manager account that may originate, as manager_ringfence.conf describes it. @returns its name and secret */
+/** The manager account of manager_ringfence_notify.conf, or one with other rights. @returns its name and secret */
 export async function phoneAccount(
   { asterisk }: Lab,
-  rights = 'read = user\nwrite = originate',
+  rights?: string,
   username = 'ringfence-phone',
 ): Promise<{ username: string; secret: string }> {
-  appendFileSync(
-    join(asterisk.etc, 'manager.conf'),
-    `\n[${username}]\nsecret = ${SECRET}\ndeny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\n${rights}\n`,
-  );
+  const shipped = readFileSync(join(repository, 'asterisk-conf/manager_ringfence_notify.conf'), 'utf8')
+    .replace('[ringfence-phone]', `[${username}]`)
+    .replace('CHANGE-ME', SECRET);
+  const text = rights === undefined ? shipped : shipped.replace(/^read = .*\nwrite = .*$/m, rights);
+  appendFileSync(join(asterisk.etc, 'manager.conf'), `\n${text}`);
   await asterisk.cli('manager reload');
   return { username, secret: SECRET };
 }
