@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promptsRow } from '../../src/commands/setup/checks-phone.ts';
 import { phoneChannel } from '../../src/respond/notify/phone.ts';
 import { decision } from '../support/evidence.ts';
-import { alertAt, settingsOf, telltale, type Telltale } from '../support/notify.ts';
+import { alertAt, listening, settingsOf, telltale, type Telltale } from '../support/notify.ts';
 import { Baresip } from './support/baresip.ts';
 import type { Call } from './support/call.ts';
 import { useLab } from './support/lab.ts';
@@ -234,12 +234,19 @@ describe('lab: the telephone rings, says what happened and takes a digit', funct
   });
 
   it('Asterisk away for an hour: it rings when it is back, once', async () => {
-    const t = telltale(settings, [channel(['PJSIP/1001'])], DAY);
+    const both = settingsOf({ phone: { ring: ['PJSIP/1001'] }, command: { run: ['x'] } }, { asterisk: { ami: { secret_file: 'x' } } }); // prettier-ignore
+    const other = listening('command');
+    const t = telltale(both, [channel(['PJSIP/1001']), other], DAY);
     await lab().asterisk.stop();
     blocked(t, 'down');
     await t.notifier.idle();
     for (let minute = 1; minute < 60; minute += 10) await t.at(DAY + minute * MINUTE);
     assert.notEqual(t.notifier.health()[0]?.failingSince, null);
+    assert.equal(
+      other.told.filter(([telling]) => telling?.kind === 'alert').length,
+      1,
+      'who is there waits for nobody',
+    );
     await lab().asterisk.boot();
     const agent = await phone('1001');
     t.notifier.tick(DAY + 75 * MINUTE);
