@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Millis } from '../model.ts';
 import { parsed, refused, type Parsed, type Refused } from '../parsed.ts';
 import { oid } from './der.ts';
@@ -26,7 +26,7 @@ const ANY_USAGE = oid('2.5.29.37.0');
  * The CAs that a site trusts and their revocation lists (RFC 5280 section 6, for RSA and without policies). Names are compared
  * octet by octet. Revocation fails closed: where lists are given, the owner's certificate needs a valid one of its issuer, as
  * `openssl -crl_check` does, and each CA above it is looked up in those that are there. Certificates and checked signatures are
- * remembered (1,000 of each at the most), dates and revocation are looked at every time.
+ * remembered (1,000 of each at the most), and so are paths for as long as all dates in them and in the lists hold.
  */
 export class Trust {
   readonly anchors: readonly Certificate[];
@@ -34,6 +34,7 @@ export class Trust {
   readonly #read = new Map<string, Certificate | null>();
   readonly #issued = new Map<string, boolean>();
   readonly #signedLists = new Map<string, boolean>();
+  readonly #paths = new Map<string, Standing>();
 
   constructor(anchors: readonly Certificate[], lists: readonly RevocationList[] = []) {
     this.anchors = anchors;
@@ -42,7 +43,7 @@ export class Trust {
 
   /** `readCertificate`, remembered; null for what is refused. */
   certificate(der: Uint8Array): Certificate | null {
-    const name = createHash('sha256').update(der).digest('base64');
+    const name = hash('sha256', der, 'base64');
     return remembered(this.#read, name, () => {
       const read = readCertificate(Buffer.from(der)); // a copy: a view would keep the message
       return read.ok ? read.value : null;
@@ -54,6 +55,25 @@ export class Trust {
    * Refused, with the reason of the most promising path: no path, dates, usages, constraints, algorithms, revocation.
    */
   path(owner: Certificate, others: readonly Certificate[], now: Millis, use: CertificateUse): Parsed<Certificate[]> {
+    const name = `${use} ${owner.fingerprint}`;
+    const known = this.#paths.get(name);
+    if (known !== undefined && now >= known.from && now <= known.to) return parsed([...known.path]);
+    const found = this.#find(owner, others, now, use);
+    if (found.ok) {
+      if (this.#paths.size >= MOST_CACHED) this.#paths.clear();
+      this.#paths.set(name, this.#standing(found.value));
+    }
+    return found;
+  }
+
+  /** A path that held once holds while nothing in it, and no list, begins or ends: trust and lists do not change. */
+  #standing(path: readonly Certificate[]): Standing {
+    const from = [...path.map((c) => c.notBefore), ...this.lists.map((list) => list.thisUpdate)];
+    const to = [...path.map((c) => c.notAfter), ...this.lists.map((list) => list.nextUpdate)];
+    return { path, from: Math.max(...from), to: Math.min(...to) };
+  }
+
+  #find(owner: Certificate, others: readonly Certificate[], now: Millis, use: CertificateUse): Parsed<Certificate[]> {
     const own = ownerFault(owner, use);
     if (own !== null) return refused(own);
     if (this.anchors.some((anchor) => anchor.fingerprint === owner.fingerprint)) {
@@ -132,6 +152,13 @@ export class Trust {
     );
     return holds ? null : `the signature on ${name} does not hold`;
   }
+}
+
+/** A path, and when it holds. */
+interface Standing {
+  readonly path: readonly Certificate[];
+  readonly from: Millis;
+  readonly to: Millis;
 }
 
 function remembered<V>(memory: Map<string, V>, name: string, find: () => V): V {

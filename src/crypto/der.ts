@@ -323,7 +323,12 @@ export function oid(dotted: string): string {
 
 /** Tag and shortest length of a value whose content has so many octets. */
 function derHeader(tag: number, length: number): Buffer {
-  if (length < 0x80) return Buffer.from([tag, length]);
+  if (length < 0x80) {
+    const short = Buffer.allocUnsafe(2);
+    short[0] = tag;
+    short[1] = length;
+    return short;
+  }
   let size = 0;
   for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) size++;
   const header = Buffer.allocUnsafe(2 + size);
@@ -347,13 +352,21 @@ export const derValue = (tag: number, ...content: readonly Uint8Array[]): Buffer
 export const derSequence = (...parts: readonly Uint8Array[]): Buffer => derValue(TAG.sequence, ...parts);
 /** SET OF: its members in the order of their encodings (X.690 section 11.6). */
 export const derSetOf = (...parts: readonly Uint8Array[]): Buffer => derValue(TAG.set, ...inSetOrder(parts));
-export const inSetOrder = (parts: readonly Uint8Array[]): Uint8Array[] =>
-  [...parts].sort((a, b) => Buffer.compare(a, b));
-export const derOid = (hex: string): Buffer => derValue(TAG.oid, Buffer.from(hex, 'hex'));
+export const inSetOrder = (parts: readonly Uint8Array[]): readonly Uint8Array[] =>
+  parts.length < 2 ? parts : [...parts].sort((a, b) => Buffer.compare(a, b));
+/** Each is one of ours, so there are few: made once. */
+const oids = new Map<string, Buffer>();
+export function derOid(hex: string): Buffer {
+  let value = oids.get(hex);
+  if (value === undefined) oids.set(hex, (value = derValue(TAG.oid, Buffer.from(hex, 'hex'))));
+  return value;
+}
 export const derOctets = (bytes: Uint8Array): Buffer => derValue(TAG.octetString, bytes);
 export const derNull = (): Buffer => derValue(TAG.null);
 /** From 0 to 255. */
-export const derSmall = (n: number): Buffer => derValue(TAG.integer, Buffer.from(n > 127 ? [0, n] : [n]));
+export const derSmall = (n: number): Buffer => SMALL[n] ?? derValue(TAG.integer, Buffer.from(n > 127 ? [0, n] : [n]));
+/** Versions: no message is without. */
+const SMALL = [0, 1, 2, 3].map((n) => derValue(TAG.integer, Buffer.from([n])));
 /** An INTEGER by its content, as `Fields.integer` gives it. */
 export const derInteger = (content: Uint8Array): Buffer => derValue(TAG.integer, content);
 export const derContext = (n: number, ...content: readonly Uint8Array[]): Buffer => derValue(contextTag(n), ...content);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Millis } from '../../model.ts';
 import { parsed, refused, type Parsed } from '../../parsed.ts';
 import {
@@ -63,12 +63,12 @@ const CAPABILITIES = attribute(
 /** Signs `content`: a ContentInfo with SignedData in DER (RFC 5652 section 5, RFC 8551 section 3.5), SHA-256. */
 export function signCms(content: Uint8Array, options: SignOptions): Buffer {
   const { contentType = CONTENT.data, signature = 'pss' } = options;
-  const digest = createHash('sha256').update(content).digest();
+  const digest = hash('sha256', content, 'buffer');
   const infos = options.signers.map((signer) => {
     const attributes = derSetOf(
       contentType === CONTENT.data ? IS_DATA : attribute(ATTRIBUTE.contentType, derOid(contentType)),
       attribute(ATTRIBUTE.messageDigest, derOctets(digest)),
-      attribute(ATTRIBUTE.signingCertificateV2, certificateHash(signer.certificate)),
+      namedIn(signer.certificate).attribute,
       CAPABILITIES,
       ...(options.at === undefined || options.at === null
         ? []
@@ -87,14 +87,13 @@ export function signCms(content: Uint8Array, options: SignOptions): Buffer {
       derOctets(value),
     );
   });
-  const certificates = options.signers.flatMap((signer) => [signer.certificate, ...(signer.chain ?? [])]);
   const type = derOid(contentType);
   const inner = derPieces(contextTag(0), derPieces(TAG.octetString, [content]));
   return derContentInfo(CONTENT.signedData, [
     derSmall(contentType === CONTENT.data ? 1 : 3),
     derSetOf(derHash('sha256')),
     ...(options.detached === true ? [derSequence(type)] : derPieces(TAG.sequence, [type, ...inner])),
-    certificateSet(certificates),
+    certificatesOf(options.signers),
     derSetOf(...infos),
   ]);
 }
@@ -116,9 +115,34 @@ const certificateSet = (certificates: readonly Certificate[]): Buffer => {
   return set;
 };
 
-export const issuerAndSerial = (certificate: Certificate): Buffer =>
-  derSequence(certificate.issuer, derInteger(certificate.serial));
+/** Certificates of one signer are the same in each of his messages: their set is made once. */
+const sets = new WeakMap<Identity, Buffer>();
+function certificatesOf(signers: readonly Identity[]): Buffer {
+  const [only] = signers;
+  const known = only === undefined || signers.length > 1 ? undefined : sets.get(only);
+  if (known !== undefined) return known;
+  const set = certificateSet(signers.flatMap((signer) => [signer.certificate, ...(signer.chain ?? [])]));
+  if (only !== undefined && signers.length === 1) sets.set(only, set);
+  return set;
+}
 
-/** SigningCertificateV2 with SHA-256, its default (RFC 5035 section 3). */
-const certificateHash = (certificate: Certificate): Buffer =>
-  derSequence(derSequence(derSequence(derOctets(Buffer.from(certificate.fingerprint, 'hex')))));
+/** What messages say of a certificate: made once. */
+interface Naming {
+  readonly issuerAndSerial: Buffer;
+  /** signingCertificateV2 with SHA-256, its default (RFC 5035 section 3) */
+  readonly attribute: Buffer;
+}
+const namings = new WeakMap<Certificate, Naming>();
+function namedIn(certificate: Certificate): Naming {
+  const known = namings.get(certificate);
+  if (known !== undefined) return known;
+  const hashed = derSequence(derSequence(derSequence(derOctets(Buffer.from(certificate.fingerprint, 'hex')))));
+  const naming = {
+    issuerAndSerial: derSequence(certificate.issuer, derInteger(certificate.serial)),
+    attribute: attribute(ATTRIBUTE.signingCertificateV2, hashed),
+  };
+  namings.set(certificate, naming);
+  return naming;
+}
+
+export const issuerAndSerial = (certificate: Certificate): Buffer => namedIn(certificate).issuerAndSerial;

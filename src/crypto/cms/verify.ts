@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Millis } from '../../model.ts';
 import { parsed, refused, type Parsed } from '../../parsed.ts';
 import type { Trust } from '../chain.ts';
@@ -70,7 +70,7 @@ function isSignedBy(
     if (contentType !== CONTENT.data || looksLikeAttributes(content)) return false;
     return signatureHolds(certificate.key, info.algorithm, content, info.signature);
   }
-  const digest = digests.get(info.digest) ?? createHash(info.digest).update(content).digest();
+  const digest = digests.get(info.digest) ?? hash(info.digest, content, 'buffer');
   digests.set(info.digest, digest);
   const type = attributes.get(ATTRIBUTE.contentType);
   const sent = attributes.get(ATTRIBUTE.messageDigest);
@@ -97,7 +97,8 @@ function namesCertificate(value: DerNode | undefined, certificate: Certificate):
   const first = faults.fields(value, TAG.sequence, 'signingCertificateV2').open(TAG.sequence).open(TAG.sequence);
   const algorithm = first.optional(TAG.sequence);
   const sent = contentOf(first.take(TAG.octetString));
-  const hash = algorithm === null ? 'sha256' : hashOf(algorithm);
-  if (faults.first !== null || hash === null) return false;
-  return createHash(hash).update(certificate.der).digest().equals(sent);
+  const kind = algorithm === null ? 'sha256' : hashOf(algorithm);
+  if (faults.first !== null || kind === null) return false;
+  if (kind === 'sha256') return sent.toString('hex') === certificate.fingerprint;
+  return hash(kind, certificate.der, 'buffer').equals(sent);
 }

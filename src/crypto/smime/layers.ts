@@ -10,7 +10,7 @@ import { CONTENT } from '../cms/oids.ts';
 import { signCms } from '../cms/sign.ts';
 import { readSignedData, signedDataOf, type SignedData } from '../cms/signed-data.ts';
 import { verifySignedData, type VerifiedSigner } from '../cms/verify.ts';
-import { decodedBody, headerOf, mediaTypeOf, readEntity, readParts, type Entity } from './mime.ts';
+import { decodedBody, headerOf, readEntity, readParts, type Entity } from './mime.ts';
 
 /** What opening needs: who is trusted, whose keys may open, and when it is. */
 export interface OpenerOptions {
@@ -50,13 +50,13 @@ const CMS_TYPES = ['application/pkcs7-mime', 'application/x-pkcs7-mime'];
 
 /** Is it a body that S/MIME has made? */
 export function isSmime(entity: Entity): boolean {
-  const { type } = mediaTypeOf(entity);
+  const { type } = entity.media;
   return type === 'multipart/signed' || CMS_TYPES.includes(type);
 }
 
 /** Is the part signed as S/MIME says? For CBC; whoever opens it verifies. */
 export function isSignedPart(part: Entity): boolean {
-  const { type, parameters } = mediaTypeOf(part);
+  const { type, parameters } = part.media;
   return type === 'multipart/signed' || (isSmime(part) && parameters['smime-type']?.toLowerCase() === 'signed-data');
 }
 
@@ -176,7 +176,7 @@ function wrappingOf(content: Content): Parsed<Wrapping | null> {
     return info?.ok === true && WRAPPING.includes(info.value.type) ? cmsWrapping(info.value) : parsed(null);
   }
   const { entity } = content;
-  const { type, parameters } = mediaTypeOf(entity);
+  const { type, parameters } = entity.media;
   if (!isSmime(entity)) return parsed(null);
   if (headerOf(entity, 'content-encoding') !== null) return refused(`${NOT_SPOKEN}a content encoding`);
   if (type === 'multipart/signed') return detached(entity, parameters['protocol'] ?? '');
@@ -213,8 +213,7 @@ function detached(entity: Entity, protocol: string): Parsed<Wrapping> {
     return refused('MIME: multipart/signed has two parts');
   const signature = readEntity(second);
   if (!signature.ok) return signature;
-  if (!SIGNATURE_TYPES.includes(mediaTypeOf(signature.value).type))
-    return refused('MIME: the second part is no signature');
+  if (!SIGNATURE_TYPES.includes(signature.value.media.type)) return refused('MIME: the second part is no signature');
   const der = decodedBody(signature.value);
   if (!der.ok) return der;
   const signed = readSignedData(der.value);

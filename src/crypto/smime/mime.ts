@@ -14,6 +14,32 @@ export interface Entity {
   /** in order; names as sent */
   readonly headers: readonly Header[];
   readonly body: Buffer;
+  /** of Content-Type; without one text/plain (RFC 2045 section 5.2). Junk comes out as a type that nobody knows */
+  readonly media: MediaType;
+}
+
+/** What is asked of a part more than once is found once. */
+class Part implements Entity {
+  readonly headers: readonly Header[];
+  readonly body: Buffer;
+  #raw: Buffer | null;
+  #media: MediaType | null = null;
+
+  constructor(headers: readonly Header[], body: Buffer, raw: Buffer | null) {
+    this.headers = headers;
+    this.body = body;
+    this.#raw = raw;
+  }
+
+  get raw(): Buffer {
+    if (this.#raw !== null) return this.#raw;
+    const text = this.headers.map(([name, value]) => `${name}: ${value}${CRLF}`).join('');
+    return (this.#raw = Buffer.concat([Buffer.from(`${text}${CRLF}`), this.body]));
+  }
+
+  get media(): MediaType {
+    return (this.#media ??= mediaType(headerOf(this, 'content-type') ?? 'text/plain'));
+  }
 }
 
 export interface MediaType {
@@ -41,35 +67,31 @@ export function readEntity(raw: Buffer): Parsed<Entity> {
     headers.push([name, textOf(raw, start, trimEnd(raw, start, lines.valueEnd))]);
   }
   if (lines.fault !== '') return refused(`MIME: ${lines.fault}`, lines.at);
-  return parsed({ raw, headers, body: raw.subarray(lines.body) });
+  return parsed(new Part(headers, raw.subarray(lines.body), raw));
 }
 
 /** A body part of headers and body; what it looks like as a whole is made when it is asked for. */
-export function entityOf(headers: readonly Header[], body: Buffer): Entity {
-  let raw: Buffer | null = null;
-  return {
-    headers,
-    body,
-    get raw() {
-      const text = headers.map(([name, value]) => `${name}: ${value}${CRLF}`).join('');
-      return (raw ??= Buffer.concat([Buffer.from(`${text}${CRLF}`), body]));
-    },
-  };
-}
+export const entityOf = (headers: readonly Header[], body: Buffer): Entity => new Part(headers, body, null);
 
 /** Value of a header by its long name; null without it. */
 export const headerOf = (entity: Entity, long: string): string | null =>
   entity.headers.find(([name]) => headerName(name).long === long)?.[1] ?? null;
 
-/** Content-Type; without one text/plain (RFC 2045 section 5.2). Junk comes out as a type that nobody knows. */
-export const mediaTypeOf = (entity: Entity): MediaType => mediaType(headerOf(entity, 'content-type') ?? 'text/plain');
+/** Types that are read again and again, `application/sdp` and those of S/MIME; a boundary is in none of them. */
+const usual = new Map<string, MediaType>();
+const MOST_USUAL = 32;
+const LONGEST_USUAL = 100;
 
 export function mediaType(text: string): MediaType {
+  const known = usual.get(text);
+  if (known !== undefined) return known;
   const bytes = Buffer.from(text);
   const semicolon = bytes.indexOf(59);
   const end = semicolon < 0 ? bytes.length : semicolon;
   const type = bytes.toString('utf8', 0, end).replace(/\s/g, '').toLowerCase();
-  return { type, parameters: scanParameters(bytes, end, bytes.length) };
+  const read = { type, parameters: scanParameters(bytes, end, bytes.length) };
+  if (!('boundary' in read.parameters) && usual.size < MOST_USUAL && text.length < LONGEST_USUAL) usual.set(text, read);
+  return read;
 }
 
 /** Body of a part with its transfer encoding undone: none, 7bit, 8bit, binary, base64; without a header DER is told from base64. */
@@ -96,7 +118,7 @@ export const base64Lines = (bytes: Uint8Array): Buffer =>
  * the delimiter. Refused: no boundary, no part, no closing delimiter, more than 20 parts.
  */
 export function readParts(entity: Entity): Parsed<Buffer[]> {
-  const boundary = mediaTypeOf(entity).parameters['boundary'] ?? '';
+  const boundary = entity.media.parameters['boundary'] ?? '';
   if (boundary === '' || boundary.length > MOST_BOUNDARY) return refused('MIME: multipart without a boundary');
   const { body } = entity;
   const mark = Buffer.from(`--${boundary}`);

@@ -5,7 +5,7 @@ import type { SipMessage } from '../../wire/sip.ts';
 import { scanStartLine } from '../../wire/sip-start-line.ts';
 import { skipBlanks, textOf, trimEnd } from '../../wire/sip-text.ts';
 import { parseNameAddr, parseUri } from '../../wire/sip-uri.ts';
-import { entityOf, mediaTypeOf, multipart, readEntity, readParts, type Entity } from './mime.ts';
+import { entityOf, multipart, readEntity, readParts, type Entity } from './mime.ts';
 
 /**
  * The headers of a SIP message that are signed beside its body (RFC 3261 section 23.4.2): message/sipfrag in a multipart/mixed, as in
@@ -41,12 +41,12 @@ export function withHeaders(message: SipMessage, body: Entity | null, date: stri
   return body === null ? fragment : multipart('multipart/mixed', [body.raw, fragment.raw]);
 }
 
-const isFragment = (entity: Entity): boolean => ['message/sipfrag', 'message/sip'].includes(mediaTypeOf(entity).type);
+const isFragment = (entity: Entity): boolean => ['message/sipfrag', 'message/sip'].includes(entity.media.type);
 
 /** Takes apart what was signed. Refused: two sets of headers, a body in more than one part beside them. */
 export function signedContentOf(entity: Entity): Parsed<SignedContent> {
   if (isFragment(entity)) return fragmentOf(entity);
-  if (mediaTypeOf(entity).type !== 'multipart/mixed') return parsed({ body: entity, headers: null });
+  if (entity.media.type !== 'multipart/mixed') return parsed({ body: entity, headers: null });
   const parts = readParts(entity);
   if (!parts.ok) return parts;
   const entities: Entity[] = [];

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Millis } from '../../model.ts';
 import { parsed, refused, type Parsed } from '../../parsed.ts';
 import { editSip } from '../../wire/sip-edit.ts';
@@ -179,11 +179,19 @@ const partOf = (content: Content): Entity =>
 
 function signerFor(signers: readonly VerifiedSigner[], aor: string): SipSigner | null {
   for (const { certificate, signingTime, info } of signers) {
-    if (aor === '' || !certificate.uris.some((uri) => aorOf(`<${uri}>`) === aor)) continue;
-    const signatureDigest = createHash('sha256').update(info.signature).digest('hex');
+    if (aor === '' || !aorsOf(certificate).includes(aor)) continue;
+    const signatureDigest = hash('sha256', info.signature, 'hex');
     return { certificate, aor, kid: certificate.kid, signingTime, signatureDigest };
   }
   return null;
+}
+
+/** Whom a certificate names: read once. */
+const aors = new WeakMap<Certificate, readonly string[]>();
+function aorsOf(certificate: Certificate): readonly string[] {
+  let known = aors.get(certificate);
+  if (known === undefined) aors.set(certificate, (known = certificate.uris.map((uri) => aorOf(`<${uri}>`))));
+  return known;
 }
 
 /** Headers of which there may be one: whoever reads the other one would see another message. Beside those that speak of the body. */
