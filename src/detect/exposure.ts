@@ -156,7 +156,7 @@ class Exposure implements Detector<Taken['kind']> {
           `tls|${aor}|${iso(at)}`,
         ),
         sourceProof: proof,
-        summary: `The phone of ${whose} registered over ${transport.toUpperCase()} from ${printable(source)}, though it had used TLS until ${iso(known.last)}`,
+        summary: `The phone of ${whose} registered over ${transport.toUpperCase()} from ${printable(source)}, though it had used TLS before`,
         facts: {
           transport,
           lastOverTls: iso(known.last),

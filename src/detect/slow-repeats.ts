@@ -176,6 +176,7 @@ export class SlowRepeats {
       facts: {
         nights: atNight,
         days: count,
+        places: [...story.places],
         firstCall: iso(first),
         rule: `nights ${nights} or days ${days} within ${formatDuration(slow)}`,
       },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AuthSucceeded, DialogRequest, EvidenceDraft, Millis, RegisterAccepted, Severity } from '../model.ts';
 import type { Site } from '../site/site.ts';
-import { formatDuration, iso } from '../time.ts';
+import { formatDuration } from '../time.ts';
 import { SlidingDistinct } from '../windows.ts';
 import { AddressStories, NOTHING, type AddressStory } from './address-story.ts';
 import { defineDetector, type Detector } from './detector.ts';
@@ -93,7 +93,7 @@ class Teardown implements Detector<Taken['kind']> {
     if (dialogs < this.#p.site || story.sources.length < 3) return NOTHING;
     const from = counted(story.sources.length, 'address', 'addresses');
     return this.#stories.tell(SITE, story, 'high', dialogs, this.#p.site, {
-      summary: `${counted(dialogs, 'call')} interfered with (${listed(story.methods)}) from ${from} outside of them since ${iso(story.first)}`,
+      summary: `${counted(dialogs, 'call')} interfered with (${listed(story.methods)}) from ${from} outside of them`,
       facts: {
         dialogs,
         addresses: story.sources.length,

@@ -58,7 +58,9 @@ export function costOf(incident: Incident, evidence: readonly Evidence[]): Cost 
   if (loss === null || loss.amount === 0) {
     const told = evidence.map(({ facts }) => facts['connected']).filter((n) => typeof n === 'number');
     if (told.length > 0 && told.every((n) => n === 0)) return { kind: 'untaken' };
-    const called = evidence.some(({ callKeys, calls }) => callKeys.length + calls.length > 0);
+    const called = evidence.some(
+      ({ callKeys, calls, facts }) => callKeys.length + calls.length > 0 || Number(facts['calls'] ?? 0) > 0,
+    );
     return { kind: called ? 'unknown' : 'uncalled' };
   }
   const began = Math.min(

@@ -195,9 +195,9 @@ const NOW: Readonly<Record<string, Steps>> = {
   ],
 };
 
-const BREACH: Advice = {
-  text: 'Ein Passwort, das jemand erraten wollte, wurde gefunden: geben Sie dem Konto jetzt ein neues',
-};
+const BREACH = 'Ein Passwort, das jemand erraten wollte, wurde gefunden: geben Sie dem Konto jetzt ein neues';
+const breach = (account: string): Advice =>
+  account === '' ? { text: BREACH } : advise(BREACH, 'ringfence rotate', account);
 
 /** What to do now, first things first; no step twice. */
 export function now(incident: Incident, evidence: readonly Evidence[], account: string): Advice[] {
@@ -205,7 +205,7 @@ export function now(incident: Incident, evidence: readonly Evidence[], account: 
   const steps = detectors.flatMap((detector) => NOW[detector]?.(incident, account) ?? []);
   const breached = evidence.some((e) => e.detector === 'brute-force' && e.severity === 'critical');
   const all = [
-    ...(breached ? [BREACH] : []),
+    ...(breached ? [breach(account)] : []),
     ...steps,
     advise(
       'Wenn es erledigt ist, sagen Sie es, dann wird es nicht mehr als neu gezeigt',

@@ -43,7 +43,7 @@ const MEANS_CRITICAL: Readonly<Record<string, string>> = {
 
 const URGENCY: Readonly<Record<Severity, string>> = {
   critical: 'Das geschieht jetzt: Handeln Sie sofort.',
-  high: 'Es ist noch nicht oder nicht ganz gelungen: Kümmern Sie sich heute darum.',
+  high: 'Wenn es ein Angriff ist, ist er noch nicht oder nicht ganz gelungen: Kümmern Sie sich heute darum.',
   medium: 'Es ist merkwürdig und vielleicht harmlos: Sehen Sie im Lauf des Tages danach.',
   low: 'Es ist nichts zu tun; es wird nur zur Kenntnis gesagt.',
   info: 'Es ist nichts zu tun.',

@@ -83,7 +83,8 @@ const WHEN: Readonly<Record<string, string>> = {
   closed: 'während das Büro geschlossen war',
 };
 
-const amount = (n: number): string => n.toFixed(2).replace('.', ',');
+const amount = (n: number, currency = ''): string =>
+  `${n.toFixed(2).replace('.', ',')}${currency === '' ? '' : ` ${visible(currency, 8)}`}`;
 
 type Sentence = (seen: Seen, facts: Facts) => string;
 
@@ -112,6 +113,27 @@ const bruteForce: Sentence = ({ subject, sources }, f) => {
 const who = (subject: Subject, word: 'als' | 'von'): string =>
   subject.type === 'account' ? `${word} ${accountName(subject.value)}` : 'mehrerer Konten';
 
+const HIJACK: Readonly<Record<string, string>> = {
+  'the same phone on a new address': 'dasselbe Telefon an einer neuen Adresse',
+  'by whoever took it over before, from another address':
+    'von dem, der sie schon einmal übernommen hat, von einer anderen Adresse',
+  'after the registration was removed from there': 'nachdem die Anmeldung von dort gelöscht worden war',
+  'a new phone on a new address': 'ein neues Telefon an einer neuen Adresse',
+  'in place of the phone that was registered': 'anstelle des angemeldeten Telefons',
+  'beside the phone that is registered': 'neben dem angemeldeten Telefon',
+};
+
+/** What was odd about a registration, by the detector's own words for it. */
+function hijackReason(reason: string): string | undefined {
+  const [, how, name = ''] = /^registered with the (password of|digest username) (.*)$/.exec(reason) ?? [];
+  if (how === 'password of') return `angemeldet mit dem Passwort von ${name}`;
+  if (how !== undefined) return `angemeldet unter dem Namen ${name}`;
+  const wrong = /^after (\d+) wrong password/.exec(reason)?.[1];
+  if (wrong !== undefined)
+    return `nach ${counted(Number(wrong), 'falschen Passwort', 'falschen Passwörtern')} von dort`;
+  return HIJACK[reason];
+}
+
 const hijack: Sentence = ({ severity, subject, sources }, f) => {
   const address = text(f, 'address') || visible(sources[0] ?? '', 64);
   if (address === '') throw new Missing('address');
@@ -123,7 +145,14 @@ const hijack: Sentence = ({ severity, subject, sources }, f) => {
     : `${name} wurde von ${address} aus benutzt`;
   const n = f['calls'];
   const then = typeof n === 'number' && n > 0 ? `, danach ${calls(n)}` : '';
-  return `${did}${then}${owner === '' ? '' : ` (das eigene Telefon ist an ${owner})`}`;
+  const why = items(f, 'reasons').flatMap((reason) => hijackReason(reason) ?? []);
+  return `${did}${why.length === 0 ? '' : `, ${why.join(' und ')}`}${then}${owner === '' ? '' : ` (das eigene Telefon ist an ${owner})`}`;
+};
+
+const RESULTS: Readonly<Record<string, string>> = {
+  'refused or not yet answered': ', abgelehnt oder noch nicht beantwortet',
+  'accepted by the PBX': ', und die Anlage nahm es an',
+  'its call was taken on': ', und sein Anruf wurde angenommen',
 };
 
 const impersonation: Sentence = ({ subject, sources }, f) => {
@@ -132,26 +161,28 @@ const impersonation: Sentence = ({ subject, sources }, f) => {
   if (items(f, 'before').length > 0)
     return `Die Leitung ${trunk} meldet sich jetzt als ${text(f, 'userAgent')}, bisher als ${listed(items(f, 'before'))}`;
   const n = f['answers'];
+  const led = items(f, 'statuses').some((status) => status.startsWith('3')) ? text(f, 'leadsTo') : '';
   if (typeof n === 'number')
     return typeof f['asked'] === 'string'
-      ? `${source} antwortete ${n}-mal anstelle von ${text(f, 'asked')}${trunk === '' ? '' : ` (Leitung ${trunk})`}`
+      ? `${source} antwortete ${n}-mal anstelle von ${text(f, 'asked')}${trunk === '' ? '' : ` (Leitung ${trunk})`}${led === '' ? '' : ` und schickte den Anruf weiter zu ${led}`}`
       : `${source} schickte ${counted(n, 'Antwort', 'Antworten')}, obwohl die Anlage dort nie etwas gefragt hat`;
-  return `${source} schickte ${counted(num(f, 'requests'), 'Anfrage', 'Anfragen')} im Namen der Leitung ${trunk}`;
+  return `${source} schickte ${counted(num(f, 'requests'), 'Anfrage', 'Anfragen')} im Namen der Leitung ${trunk}${RESULTS[text(f, 'result')] ?? ''}`;
 };
 
-const spend: Sentence = ({ subject }, f) => {
+const spend: Sentence = ({ subject, loss }, f) => {
+  const money = (n: number): string => amount(n, loss?.currency);
   const scope = f['scope'];
   const whose =
     scope === 'account' ? Who(subject) : scope === 'group' ? `Die Gruppe ${text(f, 'group')}` : 'Das ganze Büro';
   const spent = num(f, 'spent');
   const budget = num(f, 'budget');
   const level =
-    spent >= budget ? `das Budget von ${amount(budget)} ist aufgebraucht` : `das Budget ist ${amount(budget)}`;
+    spent >= budget ? `das Budget von ${money(budget)} ist aufgebraucht` : `das Budget ist ${money(budget)}`;
   const mine =
     scope !== 'account' && subject.type === 'account' && typeof f['ofThis'] === 'number'
-      ? `, davon ${accountName(subject.value)} etwa ${amount(f['ofThis'])}`
+      ? `, davon ${accountName(subject.value)} etwa ${money(f['ofThis'])}`
       : '';
-  return `${whose} hat ${WHEN[String(f['period'])] ?? ''} etwa ${amount(spent)} vertelefoniert${whither(f)}${mine}; ${level}`;
+  return `${whose} hat ${WHEN[String(f['period'])] ?? ''} etwa ${money(spent)} vertelefoniert${whither(f)}${mine}; ${level}`;
 };
 
 const traffic: Sentence = ({ subject }, f) => {
@@ -169,8 +200,13 @@ const traffic: Sentence = ({ subject }, f) => {
 const teardown: Sentence = ({ subject, sources }, f) => {
   const source = visible(sources[0] ?? subject.value, 64);
   const methods = listed(items(f, 'methods'));
-  if (typeof f['dialogs'] === 'number')
-    return `${source} griff in ${counted(f['dialogs'], 'fremdes Gespräch', 'fremde Gespräche')} ein (${methods})`;
+  if (typeof f['dialogs'] === 'number') {
+    const many = f['addresses'];
+    const whose = typeof many === 'number' && many > 1 ? `${many} Adressen griffen` : `${source} griff`;
+    const known =
+      f['tags'] === 'right' ? ' und kennt die Kennungen: Jemand hört mit oder sitzt auf dem Weg' : f['tags'] === 'wrong' ? ', ohne die Kennungen zu kennen' : ''; // prettier-ignore
+    return `${whose} in ${counted(f['dialogs'], 'fremdes Gespräch', 'fremde Gespräche')} ein (${methods})${known}`;
+  }
   return `${source} schickte ${counted(num(f, 'requests'), 'Anfrage', 'Anfragen')} (${methods}) zu Gesprächen, die es nicht gibt`;
 };
 
@@ -230,6 +266,35 @@ const unregistered: Sentence = ({ subject, sources }, f) => {
   return `${source}, nicht angemeldet, führte ${calls(taken)}${whither(f)}${connected(f)}`;
 };
 
+/** How fast it was dialled, by the rule that saw it. */
+function pace(f: Facts): string {
+  const [, rule = '', within] = /^([a-z_]+) \d+(?: within (.+))?$/.exec(text(f, 'rule')) ?? [];
+  const n = num(f, rule === '' ? 'calls' : rule);
+  if (rule === 'sequence') return `${n} Nummern der Reihe nach gewählt`;
+  if (rule.endsWith('at_once')) return `${calls(n)} zur selben Zeit`;
+  return `${calls(n)} innerhalb ${within === undefined ? 'einer Stunde' : `von ${within}`}`;
+}
+
+/** How long an answer takes, for people. */
+const took = (ms: number): string =>
+  ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1).replace('.', ',').replace(',0', '')} s`;
+
+const latency: Sentence = ({ subject }, f) => {
+  const harm = 'das ist kein Angriff, aber Gespräche leiden';
+  const usual = took(num(f, 'usualMs'));
+  if (text(f, 'rule').includes('sent again'))
+    return `${Who(subject)}: von 100 Anfragen müssen ${num(f, 'sentAgainPercent')} wiederholt werden, üblich sind ${num(f, 'sentAgainUsually')}; ${harm}`;
+  if (f['measure'] === 'ring')
+    return `${Who(subject)}: Bis es klingelt, vergehen ${took(num(f, 'medianMs'))}, üblich sind ${usual}; ${harm}`;
+  return `${Who(subject)}: Antworten brauchen ${took(num(f, 'medianMs'))}, üblich sind ${usual}; ${harm}`;
+};
+
+/** A detector tells places in English; what is after the + is the same in every language. */
+const codes = (f: Facts): string => {
+  const found = [...new Set(items(f, 'places').flatMap((place) => /\+\d[\d ]*/.exec(place)?.[0] ?? []))];
+  return found.length === 0 ? '' : ` mit ${listed(found)}`;
+};
+
 const SENTENCES: Readonly<Record<string, Sentence>> = {
   'out-of-hours-calls': ({ subject }, f) =>
     `${subject.type === 'number' ? 'Unbekannter Anrufer' : Who(subject)}: ${calls(num(f, 'calls'))}${whither(f)}, während das Büro geschlossen war${text(f, 'holiday') === '' ? '' : ` (${text(f, 'holiday')})`}${connected(f)}${talk(f)}`,
@@ -242,21 +307,35 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
     const source = visible(subject.type === 'address' ? subject.value : (sources[0] ?? subject.value), 64);
     const tool = text(f, 'tool') === '' ? '' : ` mit ${text(f, 'tool')}`;
     if (typeof f['probed'] !== 'number')
-      return `${counted(num(f, 'requests'), 'Anfrage', 'Anfragen')}${tool} von ${source}`;
-    const learnt = num(f, 'answered') === 0 ? 'ohne etwas zu erfahren' : `${num(f, 'answered')} antworteten`;
-    return `${source} fragte${tool} ${counted(f['probed'], 'Konto oder Nummer', 'Konten oder Nummern')} ab, ${learnt}`;
+      return `${counted(num(f, 'requests'), 'Anfrage', 'Anfragen')}${tool} von ${num(f, 'addresses') > 1 ? `${num(f, 'addresses')} Adressen` : source}`;
+    const answered = num(f, 'answered');
+    const learnt =
+      answered === 0 ? 'ohne etwas zu erfahren' : `${answered} davon ${answered === 1 ? 'antwortete' : 'antworteten'}`;
+    const prefixes = f['prefixes'];
+    return typeof prefixes === 'number' && prefixes > 0
+      ? `${source} probierte ${prefixes} Vorwahlen vor derselben Nummer, ${learnt}`
+      : `${source} fragte${tool} ${counted(f['probed'], 'Konto oder Nummer', 'Konten oder Nummern')} ab, ${learnt}`;
   },
   'call-burst': ({ subject }, f) =>
-    `${Who(subject)}: so viele Anrufe auf einmal, wie nur ein Programm wählt, ${calls(num(f, 'inAll'))} insgesamt${whither(f)}${connected(f, num(f, 'inAll'))}`,
+    `${Who(subject)}: ${pace(f)}, wie es sonst nur ein Programm tut, ${calls(num(f, 'inAll'))} insgesamt${whither(f)}${connected(f, num(f, 'inAll'))}`,
   'repeated-destination': (seen, f) =>
     typeof f['calls'] === 'number'
-      ? placed('immer wieder dieselben teuren Nummern')(seen, f)
-      : `${Who(seen.subject)}: Tag für Tag wenige Anrufe an dieselben Ziele (${num(f, 'days')} Tage, ${num(f, 'nights')} Nächte)`,
+      ? placed(
+          num(f, 'closed') > 0
+            ? 'dieselben teuren Ziele, während das Büro geschlossen war'
+            : 'immer wieder dieselben teuren Ziele',
+        )(seen, f)
+      : `${Who(seen.subject)}: Tag für Tag wenige Anrufe an dieselben teuren Ziele${codes(f)} (an ${counted(num(f, 'days'), 'Tag', 'Tagen')}, davon ${num(f, 'nights')} nachts)`,
   'new-destination': placed('wohin sonst niemand von hier anruft'),
-  'risky-destination': placed('ein Ziel, das für Betrug bekannt oder teuer ist'),
+  'risky-destination': (seen, f) =>
+    placed(
+      num(f, 'destinations') === 1
+        ? 'ein Ziel, das für Betrug bekannt oder teuer ist'
+        : 'Ziele, die für Betrug bekannt oder teuer sind',
+    )(seen, f),
   spend,
   'test-call': ({ subject }, f) =>
-    `${Who(subject)} probierte kurz hintereinander ${counted(num(f, 'tried'), 'Nummer', 'Nummern')}${whither(f)}, ${num(f, 'answered')} wurden angenommen`,
+    `${Who(subject)} probierte kurz hintereinander ${counted(num(f, 'tried'), 'Nummer', 'Nummern')}${whither(f)}, ${num(f, 'answered') === 0 ? 'keine wurde' : num(f, 'answered') === 1 ? 'eine wurde' : `${num(f, 'answered')} wurden`} angenommen${num(f, 'longCalls') === 0 ? '' : `, danach ${counted(num(f, 'longCalls'), 'langer Anruf', 'lange Anrufe')} dorthin`}`,
   'through-dial': ({ subject }, f) =>
     `Was über ${subjectText(subject)} hereinkam, ging wieder hinaus: ${calls(num(f, 'calls'))}${whither(f)}${connected(f)}${talk(f)}`,
   forwarding: ({ subject }, f) =>
@@ -264,15 +343,14 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   wangiri,
   flood: ({ subject, sources }, f) =>
     typeof f['count'] === 'number'
-      ? `${visible(sources[0] ?? subject.value, 64)} schickte ${f['count']} Anfragen auf einmal`
+      ? `${visible(sources[0] ?? subject.value, 64)} schickte ${f['count']} ${f['garbage'] === true ? 'Nachrichten, die kein SIP sind,' : 'Anfragen, die die Anlage nicht annahm,'} auf einmal`
       : `${num(f, 'requests')} Anfragen von ${num(f, 'addresses')} Fremden, die die Anlage nicht annahm`,
   'spoofed-source': spoofed,
   'gateway-impersonation': impersonation,
   replay: replayed,
   teardown,
   exposure,
-  latency: ({ subject }, f) =>
-    `${Who(subject)}: Antworten brauchen ${num(f, 'medianMs')} ms, üblich sind ${num(f, 'usualMs')} ms; das ist kein Angriff, aber Gespräche leiden`,
+  latency,
   traffic,
 };
 

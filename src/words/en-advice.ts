@@ -7,7 +7,7 @@ import type { Advice } from './words.ts';
 
 const blockInternational = (account: string): Advice =>
   advise(
-    'If they are not: stop its calls abroad until this is cleared up',
+    'If not: stop its calls abroad until this is cleared up',
     'ringfence block international',
     account,
     ' --for 12h',
@@ -181,7 +181,9 @@ const NOW: Readonly<Record<string, Steps>> = {
   ],
 };
 
-const BREACH: Advice = { text: 'A password that was being guessed has been found: give the account a new one now' };
+const BREACH = 'A password that was being guessed has been found: give the account a new one now';
+const breach = (account: string): Advice =>
+  account === '' ? { text: BREACH } : advise(BREACH, 'ringfence rotate', account);
 
 /** What to do now, first things first; no step twice. */
 export function now(incident: Incident, evidence: readonly Evidence[], account: string): Advice[] {
@@ -189,7 +191,7 @@ export function now(incident: Incident, evidence: readonly Evidence[], account: 
   const steps = detectors.flatMap((detector) => NOW[detector]?.(incident, account) ?? []);
   const breached = evidence.some((e) => e.detector === 'brute-force' && e.severity === 'critical');
   const all = [
-    ...(breached ? [BREACH] : []),
+    ...(breached ? [breach(account)] : []),
     ...steps,
     advise('When it is dealt with, say so, and it is not shown as new again', 'ringfence alerts ack', incident.id),
   ];

@@ -39,7 +39,7 @@ const MEANS_CRITICAL: Readonly<Record<string, string>> = {
 
 const URGENCY: Readonly<Record<Severity, string>> = {
   critical: 'This is happening now: act at once.',
-  high: 'It has not succeeded yet, or not fully: deal with it today.',
+  high: 'If it is an attack, it has not succeeded yet, or not fully: deal with it today.',
   medium: 'It is odd, and may be harmless: have a look during the day.',
   low: 'Nothing needs to be done; it is told for context.',
   info: 'Nothing needs to be done.',

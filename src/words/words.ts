@@ -57,7 +57,9 @@ export interface ResponseWords {
 }
 
 /** What a detector's sentence is made of: of evidence, or of an alert line. */
-export type Seen = Pick<Evidence, 'detector' | 'severity' | 'subject' | 'summary' | 'facts' | 'sources'>;
+export type Seen = Pick<Evidence, 'detector' | 'severity' | 'subject' | 'summary' | 'facts' | 'sources'> & {
+  readonly loss?: Loss;
+};
 
 /** What messages that leave the house say beside the story (message.ts). Texts that come in are visible already. */
 export interface MessageWords {

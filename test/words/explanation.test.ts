@@ -36,7 +36,7 @@ describe('the story in short', () => {
       short({ loss: null }, [], [{ facts: { connected: 0 } }]),
       /No call was taken at the other end: it has cost nothing yet\./,
     ],
-    ['that nobody called', short({ loss: null }, [], [{ calls: [], callKeys: [] }]), /No call is known/],
+    ['that nobody called', short({ loss: null }, [], [{ calls: [], callKeys: [], facts: {} }]), /No call is known/],
     ['that nothing was done', short({}), /ringfence has done nothing about it\./],
     [
       'what was done',
