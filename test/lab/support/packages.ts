@@ -37,7 +37,7 @@ export async function labTrees(): Promise<Trees> {
 const others = new Map<string, Promise<Tree | undefined>>();
 
 /** One more tree that scripts/lab/fetch knows, once in a process. Throws LabUnavailable. */
-export async function labTree(part: 'mail' | 'syslog' | 'prometheus'): Promise<Tree> {
+export async function labTree(part: 'mail' | 'syslog' | 'prometheus' | 'python' | 'tshark'): Promise<Tree> {
   const known = others.get(part) ?? runFetch(part).then((found) => found.get(part));
   others.set(part, known);
   const fetched = await known;
