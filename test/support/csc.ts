@@ -144,7 +144,11 @@ export const connectTo = (
 export const OPTIONS = Buffer.from('OPTIONS sip:example.com SIP/2.0\r\nContent-Length: 0\r\n\r\n');
 
 /** TLS to the gateway, as csc/1; whatever comes then is the test's to send. */
-export const tlsTo = (port: number, more: ConnectionOptions = {}): Promise<TLSSocket> =>
+export const tlsTo = (
+  port: number,
+  more: ConnectionOptions = {},
+  keylog?: (line: Buffer) => void,
+): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     const socket = connect(
       {
@@ -156,6 +160,7 @@ export const tlsTo = (port: number, more: ConnectionOptions = {}): Promise<TLSSo
       },
       () => resolve(socket),
     );
+    if (keylog !== undefined) socket.on('keylog', keylog);
     socket.on('error', reject);
   });
 
@@ -163,8 +168,9 @@ export const tlsTo = (port: number, more: ConnectionOptions = {}): Promise<TLSSo
 export async function bareClient(
   gateway: At,
   more: Partial<ClientSide> = {},
+  keylog?: (line: Buffer) => void,
 ): Promise<{ readonly socket: TLSSocket; readonly ends: GatewayProven; readonly channel: Channel }> {
-  const socket = await tlsTo(gateway.server.port);
+  const socket = await tlsTo(gateway.server.port, {}, keylog);
   const side = { gateway: publicHalf(gateway.keys.gateway), key: testKey('phone'), account: '1004', inst: randomBytes(16), ...more }; // prettier-ignore
   const machine = new ClientHandshake(exporterOf(socket), side, draw());
   const ends = await new Promise<GatewayProven>((resolve, reject) => {
