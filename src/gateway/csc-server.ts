@@ -5,6 +5,7 @@ import { draw } from '../crypto/csc/handshake.ts';
 import { EXPORTER } from '../crypto/csc/schedule.ts';
 import { ServerHandshake, type ClientProven, type GatewayKeys } from '../crypto/csc/server.ts';
 import { ENROLMENT_PROTOCOL, FRAME } from '../crypto/enrolment.ts';
+import { RingfenceError } from '../errors.ts';
 import type { Millis } from '../model.ts';
 import { DAY, SECOND } from '../time.ts';
 import { BoundedMap } from '../windows.ts';
@@ -292,7 +293,7 @@ export class CscServer {
 
   /** One frame 0x21, one answer. */
   #enrol(connection: Accepted, enrol: NonNullable<CscServerOptions['enrol']>): void {
-    const { socket, peer } = connection;
+    const { socket } = connection;
     const reader = new FrameReader();
     connection.stage = 'enrolment';
     socket.on('data', (chunk: Buffer) => {
@@ -304,19 +305,34 @@ export class CscServer {
         return;
       }
       socket.removeAllListeners('data').pause();
-      void Promise.resolve(enrol(request.payload, exporterOf(socket), peer)).then((result) => {
-        if (!result.ok) {
-          const { reason, account, alert } = result;
-          connection.refuse(reason, { alert, ...(account === '' ? {} : { account }) });
-          return;
-        }
-        this.#sources.proven(peer.address, Date.now());
-        connection.ready();
-        socket.end(frame(FRAME.answer, result.answer));
-        setTimeout(() => socket.destroy(), ENROLLED_WITHIN).unref();
-      });
+      void this.#answer(connection, request.payload, enrol);
     });
     socket.resume();
+  }
+
+  async #answer(
+    connection: Accepted,
+    payload: Uint8Array,
+    enrol: NonNullable<CscServerOptions['enrol']>,
+  ): Promise<void> {
+    const { socket, peer } = connection;
+    let result: EnrolmentResult;
+    try {
+      result = await enrol(payload, exporterOf(socket), peer);
+    } catch (error) {
+      // a store that is locked or full; anything else is a bug
+      if (!(error instanceof RingfenceError)) throw error;
+      result = { ok: false, reason: error.code, account: '', alert: true };
+    }
+    if (!result.ok) {
+      const { reason, account, alert } = result;
+      connection.refuse(reason, { alert, ...(account === '' ? {} : { account }) });
+      return;
+    }
+    this.#sources.proven(peer.address, Date.now());
+    connection.ready();
+    socket.end(frame(FRAME.answer, result.answer));
+    setTimeout(() => socket.destroy(), ENROLLED_WITHIN).unref();
   }
 }
 
