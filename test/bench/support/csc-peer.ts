@@ -107,7 +107,7 @@ async function listen(kind: Kind, keys: Keys, busy: number): Promise<{ port: num
     },
     plain: (socket) =>
       void startTlsSession(socket, handler, {
-        limits: { messageBytes: 65_536, headerBytes: 16_384, bodyBytes: 65_536, headers: 128 } as never,
+        limits: { messageBytes: 65_536, headerBytes: 16_384 },
         refused: ({ reason }) => console.error(`refused: ${reason}`),
         now: () => Date.now(),
       }),
