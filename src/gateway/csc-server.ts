@@ -65,6 +65,8 @@ export interface CscServerOptions {
     exporter: Uint8Array,
     peer: Peer,
   ) => EnrolmentResult | Promise<EnrolmentResult>;
+  /** shared by the listeners of one gateway */
+  readonly instances?: Instances;
   readonly limits?: Partial<CscLimits>;
 }
 
@@ -76,6 +78,23 @@ interface Last {
 
 /** Sessions whose registrations a successor may inherit. */
 const MOST_REMEMBERED = 65_536;
+
+/** The last session of each key and instance: one for all listeners of a gateway, for a phone may come back by another. */
+export class Instances {
+  readonly #last = new BoundedMap<Last>(MOST_REMEMBERED);
+
+  /** @returns the one before, if it lives or has ended within a day */
+  follow(session: CscSession): Last | undefined {
+    const before = this.#last.get(instanceOf(session));
+    this.#last.set(instanceOf(session), { id: session.id, session, endedAt: Infinity });
+    return before !== undefined && session.establishedAt - before.endedAt < DAY ? before : undefined;
+  }
+
+  ended(session: CscSession): void {
+    const last = this.#last.peek(instanceOf(session));
+    if (last?.session === session) Object.assign(last, { session: null, endedAt: Date.now() });
+  }
+}
 /** An answer to an enrolment has this long to leave. */
 const ENROLLED_WITHIN: Millis = 5 * SECOND;
 
@@ -97,7 +116,7 @@ export class CscServer {
   readonly #sessions = new Set<CscSession>();
   /** of each key, oldest first; also those that are not confirmed yet */
   readonly #byKid = new Map<string, Set<CscSession>>();
-  readonly #last = new BoundedMap<Last>(MOST_REMEMBERED);
+  readonly #instances: Instances;
   #ticker: NodeJS.Timeout | null = null;
   #drained: (() => void) | null = null;
 
@@ -105,6 +124,7 @@ export class CscServer {
     this.#options = options;
     this.#limits = { ...CSC_LIMITS, ...options.limits };
     this.#sources = new Sources(this.#limits);
+    this.#instances = options.instances ?? new Instances();
     this.#queue = new WorkQueue(this.#limits.signers, this.#limits.waiting);
   }
 
@@ -263,11 +283,8 @@ export class CscServer {
   }
 
   #opened(session: CscSession): void {
-    const instance = instanceOf(session);
-    const before = this.#last.get(instance);
-    const inherits = before !== undefined && session.establishedAt - before.endedAt < DAY ? before.id : undefined;
-    this.#last.set(instance, { id: session.id, session, endedAt: Infinity });
-    this.#options.handler.opened(session, inherits);
+    const before = this.#instances.follow(session);
+    this.#options.handler.opened(session, before?.id);
     before?.session?.close('replaced');
     const ofKey = this.#byKid.get(session.kid);
     const [oldest] = ofKey ?? [];
@@ -279,8 +296,7 @@ export class CscServer {
     const ofKey = this.#byKid.get(session.kid);
     ofKey?.delete(session);
     if (ofKey?.size === 0) this.#byKid.delete(session.kid);
-    const last = this.#last.peek(instanceOf(session));
-    if (last?.session === session) Object.assign(last, { session: null, endedAt: Date.now() });
+    this.#instances.ended(session);
     if (fault !== undefined) this.#tell(session, fault, true);
     else if (reason === 'stuck') this.#tell(session, reason, false);
     if (this.#sessions.size === 0) this.#drained?.();

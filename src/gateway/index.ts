@@ -8,7 +8,7 @@ import type { Millis } from '../model.ts';
 import { Border } from './border.ts';
 import type { Place } from './border-edit.ts';
 import { BorderKeys } from './border-keys.ts';
-import { CscServer, type CscServerOptions } from './csc-server.ts';
+import { CscServer, Instances, type CscServerOptions } from './csc-server.ts';
 import type { Edge } from './edge.ts';
 import type { Finding, Tell } from './findings.ts';
 import { Flows, type Trunk } from './flows.ts';
@@ -125,6 +125,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const handler = border;
   const servers: CscServer[] = [];
+  const instances = new Instances();
   const close = async (): Promise<void> => {
     clearInterval(ticker);
     clearInterval(watcher);
@@ -144,7 +145,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const { host, port } of listen)
       servers.push(
         await CscServer.open({
-          ...{ address: host, port, context: options.context, handler, refused, ...options.csc },
+          ...{ address: host, port, context: options.context, handler, refused, instances, ...options.csc },
           ...(settings.plain.allow
             ? {
                 plain: (socket) => {

@@ -3,7 +3,9 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { PeerError } from '../../src/errors.ts';
+import { Instances } from '../../src/gateway/csc-server.ts';
 import {
+  bareClient,
   closed,
   connectTo,
   Heard,
@@ -96,6 +98,43 @@ describe('CSC over TLS on the loopback', () => {
       await until('the cut', () => gateway.heard.events.at(-1) === 'closed lost cut');
       await connectTo(gateway, new Heard(), { inst });
       await until('the heir', () => gateway.heard.events.at(-1) === 'opened 1004 inherits');
+    }));
+
+  it('it is the heir by whichever listener it comes back', async () => {
+    const instances = new Instances();
+    const inst = randomBytes(16);
+    await withGateway(
+      (one) =>
+        withGateway(
+          async (other) => {
+            await connectTo(one, new Heard(), { inst });
+            await until('the first', () => one.heard.sessions.length === 1);
+            await connectTo(other, new Heard(), { inst });
+            await until('the other', () => one.heard.events.length === 2);
+            assert.deepEqual(other.heard.events, ['opened 1004 inherits']);
+            assert.deepEqual(one.heard.events, ['opened 1004', 'closed replaced']);
+          },
+          { instances },
+        ),
+      { instances },
+    );
+  });
+
+  it('a TLS session that is resumed runs the whole handshake again', () =>
+    withGateway(async (gateway) => {
+      const first = await bareClient(gateway);
+      // a ticket comes with the first bytes after the handshake; the socket has read it by now, or reads it soon
+      let session: Buffer | undefined;
+      first.socket.on('session', (ticket: Buffer) => (session = ticket));
+      for (const step of first.channel.start(Date.now())) if (step.kind === 'send') first.socket.write(step.bytes);
+      session ??= first.socket.getSession();
+      await until('a ticket', () => session !== undefined);
+      const second = await bareClient(gateway, {}, undefined, { session });
+      assert.equal(second.socket.isSessionReused(), true);
+      for (const step of second.channel.start(Date.now())) if (step.kind === 'send') second.socket.write(step.bytes);
+      await until('both', () => gateway.heard.sessions.length === 2);
+      first.socket.destroy();
+      second.socket.destroy();
     }));
 
   it('one key has so many sessions: the oldest makes room', () =>

@@ -169,8 +169,9 @@ export async function bareClient(
   gateway: At,
   more: Partial<ClientSide> = {},
   keylog?: (line: Buffer) => void,
+  tls: ConnectionOptions = {},
 ): Promise<{ readonly socket: TLSSocket; readonly ends: GatewayProven; readonly channel: Channel }> {
-  const socket = await tlsTo(gateway.server.port, {}, keylog);
+  const socket = await tlsTo(gateway.server.port, tls, keylog);
   const side = { gateway: publicHalf(gateway.keys.gateway), key: testKey('phone'), account: '1004', inst: randomBytes(16), ...more }; // prettier-ignore
   const machine = new ClientHandshake(exporterOf(socket), side, draw());
   const ends = await new Promise<GatewayProven>((resolve, reject) => {
