@@ -9,6 +9,7 @@ import type { Detector, Shared } from './detect/detector.ts';
 import { Friends } from './detect/friends.ts';
 import { detectors } from './detect/index.ts';
 import { HABITS_VERSION, LearnedHabits } from './detect/learned-habits.ts';
+import { TrunkExits } from './detect/sent-on.ts';
 import type { CallFacts, Event, EventKind, EvidenceDraft, Millis } from './model.ts';
 import { toEvidence } from './respond/ids.ts';
 import { Incidents, INCIDENTS_VERSION, type Change, type IncidentsSnapshot } from './respond/incidents.ts';
@@ -49,7 +50,7 @@ export interface PipelineSnapshot {
 }
 
 /** Shape of all snapshots; raised when any of them changes, and older ones are then not read. */
-const SNAPSHOT_VERSION = 5 + 1000 * INCIDENTS_VERSION;
+const SNAPSHOT_VERSION = 6 + 1000 * INCIDENTS_VERSION;
 
 type Handlers = Partial<Record<EventKind, ((event: Event) => void)[]>>;
 
@@ -84,7 +85,12 @@ export class Pipeline {
           }),
     });
     this.habits = new LearnedHabits(site);
-    const shared: Shared = { habits: this.habits, friends: this.#friends };
+    const shared: Shared = {
+      habits: this.habits,
+      counted: this.habits.counted,
+      friends: this.#friends,
+      exits: new TrunkExits(site),
+    };
     const running = new Map<string, Detector>();
     const handlers: Handlers = {};
     const parameters: Readonly<Record<string, unknown>> = options.detect;

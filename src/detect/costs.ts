@@ -13,7 +13,7 @@ import type { DialledNumber, Site } from '../site/site.ts';
 import { MINUTE, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { callerOf } from './callers.ts';
-import { extensionOf, leftBy } from './sent-on.ts';
+import { extensionOf, type TrunkExits } from './sent-on.ts';
 import { copy } from './story.ts';
 
 /** What calls cost while they run and when they have ended, each counted once whatever feeds tell it. */
@@ -68,6 +68,7 @@ const RUNNING = 8_192;
 
 export class Costs {
   readonly #site: Site;
+  readonly #exits: TrunkExits;
   readonly #charge: Charge;
   readonly #weight: Weight;
   readonly #calls = new BoundedMap<Cost>(CALLS);
@@ -75,8 +76,9 @@ export class Costs {
   /** calls that were sent on -> their legs: their records tell the same money again */
   readonly #sentOn = new BoundedMap<string[]>(CALLS);
 
-  constructor(site: Site, weight: Weight, charge: Charge) {
+  constructor(site: Site, exits: TrunkExits, weight: Weight, charge: Charge) {
     this.#site = site;
+    this.#exits = exits;
     this.#weight = weight;
     this.#charge = charge;
   }
@@ -159,7 +161,7 @@ export class Costs {
       cost = this.#calls.get((key += `>${record.dst}`));
     if (cost === undefined) {
       if (this.#sentOn.has(event.call)) return null;
-      const left = leftBy(record, this.#site);
+      const left = this.#exits.of(record);
       const trunk = event.trunk !== null || (event.account !== null && this.#site.networks.isTrunk(event.account));
       if (trunk && left === null) return null;
       const sentOn = left !== null && left.to !== record.dst;

@@ -2,7 +2,9 @@ import type { z } from 'zod';
 import type { EventKind, EventOf, EvidenceDraft } from '../model.ts';
 import type { Site } from '../site/site.ts';
 import type { Friends } from './friends.ts';
+import type { CallCount } from './habit-calls.ts';
 import type { Habits } from './habits.ts';
+import type { TrunkExits } from './sent-on.ts';
 
 /** A detector at work: state of its own, time only from `event.at`, no clock, no I/O. */
 export interface Detector<K extends EventKind = EventKind> {
@@ -20,6 +22,10 @@ export interface Shared {
   readonly habits: Habits;
   /** where somebody has logged in from */
   readonly friends: Friends;
+  /** which events are a call of whom: what habits are learned from */
+  readonly counted: CallCount;
+  /** where calls of records left by a trunk */
+  readonly exits: TrunkExits;
 }
 
 /** What a detector's file exports as its default. */

@@ -44,9 +44,10 @@ export default defineDetector({
   summary: 'Calls to an extension that is forwarded to a number that costs money',
   parameters,
   consumes: SENDING_KINDS,
-  create: (p, site) =>
+  create: (p, site, { exits }) =>
     new SendingOn({
       site,
+      exits,
       type: 'account',
       window: p.window,
       risk: p.risk,

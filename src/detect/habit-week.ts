@@ -28,6 +28,9 @@ export class Week {
   readonly #spread = new Float64Array(MEASURE_COUNT * 3);
   places: Places = [];
   readonly #smooth = new Map<Measure, Float64Array>();
+  /** what is asked for with every forecast and changes once a day */
+  readonly #days = new Map<Measure, number[]>();
+  #weeks: number | null = null;
 
   constructor() {
     for (let m = 0; m < MEASURE_COUNT; m++) this.#spread[m * 3 + 2] = DAY_VARIATION_AT_FIRST;
@@ -64,7 +67,13 @@ export class Week {
       this.exposure[weekday] = (this.exposure[weekday] ?? 0) + 1;
     }
     this.#today.fill(0);
+    this.#changed();
+  }
+
+  #changed(): void {
     this.#smooth.clear();
+    this.#days.clear();
+    this.#weeks = null;
   }
 
   #learn(m: number, weekday: number, hours: readonly Forecast[], watched: boolean): void {
@@ -140,13 +149,17 @@ export class Week {
   }
 
   /** Faded amount of each weekday. */
-  days(measure: Measure): number[] {
+  days(measure: Measure): readonly number[] {
+    const known = this.#days.get(measure);
+    if (known !== undefined) return known;
     const first = MEASURES.indexOf(measure) * HOURS_OF_WEEK;
-    return [0, 1, 2, 3, 4, 5, 6].map((day) => {
+    const made = [0, 1, 2, 3, 4, 5, 6].map((day) => {
       let sum = 0;
       for (let h = 0; h < 24; h++) sum += this.#bins[first + day * 24 + h] ?? 0;
       return sum;
     });
+    this.#days.set(measure, made);
+    return made;
   }
 
   total(measure: Measure): number {
@@ -155,7 +168,7 @@ export class Week {
 
   /** Faded weeks watched. */
   get weeks(): number {
-    return this.exposure.reduce((a, b) => a + b, 0) / 7;
+    return (this.#weeks ??= this.exposure.reduce((a, b) => a + b, 0) / 7);
   }
 
   /** `least`: no more than the very hour had, and not what was smoothed into it from the hours beside it. */
@@ -190,7 +203,7 @@ export class Week {
     this.#spread.set(s.spread);
     this.places = [...s.places];
     this.#today.set(today);
-    this.#smooth.clear();
+    this.#changed();
   }
 
   present(): number[] {

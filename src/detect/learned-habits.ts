@@ -75,7 +75,8 @@ export class LearnedHabits implements Habits {
   readonly #site: Site;
   readonly #zone: Zone;
   readonly #accounts: AccountWeeks;
-  readonly #count: CallCount;
+  /** which events are a call of whom */
+  readonly counted: CallCount;
   #week = new Week();
   readonly #groups = new Map<string, Week>();
   readonly #priors = new Map<string, Prior | null>();
@@ -96,11 +97,7 @@ export class LearnedHabits implements Habits {
     this.#site = site;
     this.#zone = new Zone(site.timezone);
     this.#accounts = new AccountWeeks(accounts);
-    this.#count = new CallCount(site, {
-      placed: (account, number, at) => this.#placed(account, number, at),
-      talked: (account, number, seconds, at) => this.#talked(account, number, seconds, at),
-      inbound: (at) => this.#week.add('inbound', this.#hour(at), 1),
-    });
+    this.counted = new CallCount(site);
   }
 
   // ------------------------------------------------------------------------------------------------------- learning
@@ -109,7 +106,10 @@ export class LearnedHabits implements Habits {
   take(event: Event): void {
     if (event.at >= this.#dayEnd) this.#turn(event.at);
     else if (this.#sweep < this.#accounts.slots) this.#sweepUntil(event.at);
-    this.#count.take(event);
+    const { placed, talked, inbound } = this.counted.take(event);
+    if (inbound) this.#week.add('inbound', this.#hour(event.at), 1);
+    if (placed !== null) this.#placed(placed.account, placed.number, event.at);
+    if (talked !== null) this.#talked(talked.account, talked.number, talked.seconds, event.at);
   }
 
   /** What was told of an account: what it did today must not become usual. */
@@ -258,7 +258,8 @@ export class LearnedHabits implements Habits {
     let expected = 0;
     let squares = 0;
     if (this.#known(today.day)) {
-      const forecasts = hoursOfDay(weekday).map((part) => this.#ofAccount(name, slot, 'calls', [part]));
+      const forecast = this.#forecastOf(name, slot, 'calls');
+      const forecasts = hoursOfDay(weekday).map((part) => forecast([part]));
       expected = forecasts.reduce((sum, f) => sum + f.mean, 0);
       const deviation = Math.sqrt(forecasts.reduce((sum, f) => sum + f.variance, 0));
       const total = today.calls.reduce((sum, n) => sum + n, 0);
@@ -450,26 +451,34 @@ export class LearnedHabits implements Habits {
   }
 
   #ofAccount(name: string, slot: Slot | undefined, measure: Counted, parts: HourParts): Forecast {
+    return this.#forecastOf(name, slot, measure)(parts);
+  }
+
+  /** What is expected of an account, to be asked for many spans. */
+  #forecastOf(name: string, slot: Slot | undefined, measure: Counted): (parts: HourParts) => Forecast {
     const group = this.#site.accounts.groupsOf(name)[0];
     const prior = this.#priors.get(`${measure}|${group ?? ''}`) ?? this.#priors.get(measure) ?? null;
-    if (prior === null) return NOTHING;
+    if (prior === null) return () => NOTHING;
     const left = slot === undefined ? 0 : faded(this.#day - 1 - this.#accounts.learned(slot));
     const count = slot === undefined ? 0 : this.#accounts.get(slot, measure) * left;
     const weeks = slot === undefined ? 0 : this.#weeksWatched(slot, this.#day - 1);
     const rate = shrunkRate(count, weeks, prior);
     const shape = this.#shape(measure, group);
-    const own = slot === undefined ? () => 0 : this.#ownHours(slot, measure);
-    let mean = 0;
-    let unsure = 0;
+    const own = slot === undefined || count === 0 ? () => 0 : this.#ownHours(slot, measure);
     const denominator = BORROWED_WEEKS + weeks;
-    for (const [hour, part] of parts) {
-      const amount = BORROWED_WEEKS * rate * shape(hour) + (count === 0 ? 0 : left * own(hour));
-      mean += (part * amount) / denominator;
-      unsure += (part * part * amount) / denominator ** 2;
-    }
     const rateUnsure = (BORROWED_WEEKS / denominator) ** 2 / (prior.shape + count);
     const days = this.#week.dayVariation(measure) + rateUnsure;
-    return { mean, variance: this.#spread(slot, left) * (mean + unsure) + days * mean * mean };
+    const spread = this.#spread(slot, left);
+    return (parts) => {
+      let mean = 0;
+      let unsure = 0;
+      for (const [hour, part] of parts) {
+        const amount = BORROWED_WEEKS * rate * shape(hour) + (count === 0 ? 0 : left * own(hour));
+        mean += (part * amount) / denominator;
+        unsure += (part * part * amount) / denominator ** 2;
+      }
+      return { mean, variance: spread * (mean + unsure) + days * mean * mean };
+    };
   }
 
   /** Variance over mean of an account's hours. */
@@ -495,18 +504,22 @@ export class LearnedHabits implements Habits {
   #ownHours(slot: Slot, measure: Counted): (hour: number) => number {
     const weekdays = this.#week.days('calls');
     const balances = [0, 1, 2, 3, 4, 5, 6].map((day) => this.#week.balance(day));
+    const like: (readonly number[] | undefined)[] = [];
     const balance = (hour: number): number => balances[Math.floor(hour / 24)] ?? 1;
     const at =
       measure === 'calls'
         ? (hour: number) => this.#accounts.calls(slot, hour) * balance(hour)
         : (hour: number) => (this.#accounts.chargeable(slot, Math.floor(hour / 3)) / 3) * balance(hour);
-    return (hour) => smoothed(at, hour, alike(weekdays, Math.floor(hour / 24)));
+    return (hour) => {
+      const day = Math.floor(hour / 24);
+      return smoothed(at, hour, (like[day] ??= alike(weekdays, day)));
+    };
   }
 
   // ------------------------------------------------------------------------------------------------------ snapshots
 
   size(): number {
-    return this.#accounts.size + this.#count.size + this.#groups.size;
+    return this.#accounts.size + this.counted.size + this.#groups.size;
   }
 
   /** The state in parts, of which most change seldom. */
@@ -520,7 +533,7 @@ export class LearnedHabits implements Habits {
           first: this.#first,
           busyDays: this.#busyDays,
           sweep: this.#sweep,
-          count: this.#count.snapshot(),
+          count: this.counted.snapshot(),
           accounts: this.#accounts.head(),
           irregular: [...this.#dayKinds].filter(([day]) => day >= this.#day - 2),
           priors: [...this.#priors],
@@ -548,7 +561,7 @@ export class LearnedHabits implements Habits {
     this.#sweep = s.sweep;
     this.#dayStart = this.#zone.instant(s.day * DAY);
     this.#dayEnd = s.day === 0 ? 0 : this.#zone.instant((s.day + 1) * DAY);
-    this.#count.restore(s.count);
+    this.counted.restore(s.count);
     this.#usual.clear();
     this.#dayKinds.clear();
     for (const [day, kind] of s.irregular) this.#dayKinds.set(day, kind);

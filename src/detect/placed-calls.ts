@@ -101,11 +101,12 @@ export class PlacedCalls<T> {
   }
 
   #live(event: Exclude<PlacedEvent, CallRecorded>): Change<T> | null {
+    // what is dialled stays: the call of a number that does not matter is not held
+    if (!this.#matters(event.dialled)) return null;
     let call = this.#calls.get(event.call);
     if (call === undefined) {
       // what had ended before it was heard of tells of a start that was not worth holding
       if (event.kind === 'call.ended' || this.#isNobodys(event.account, event.trunk)) return null;
-      if (!this.#matters(event.dialled)) return null;
       call = this.#open(event.call, event.call, this.#subjectOf(event), event.dialled, event.startedAt);
       if (call === undefined) return null;
     } else if (!this.#rehome(event.call, call, this.#subjectOf(event))) return null;
@@ -121,6 +122,8 @@ export class PlacedCalls<T> {
 
   #record(event: CallRecorded): Change<T> | null {
     const { record } = event;
+    // a live call is known by its key, whatever its record says was dialled
+    if (!event.live && !this.#matters(record.dst)) return null;
     // one call may have led to several numbers in turn, or at once: each is a call of its own
     const known = this.#calls.get(event.call);
     const same = known === undefined || known.dialled === record.dst || event.live;

@@ -5,6 +5,7 @@ import { isGrave } from './call-classes.ts';
 import type { Detector } from './detector.ts';
 import { counted, listed, placeOf, printable } from './phrases.ts';
 import { talkOfAll } from './placed-calls.ts';
+import type { TrunkExits } from './sent-on.ts';
 import { citing, SENT_ON_KINDS, SentOnCalls, type OnCall, type Sender, type SentOnEvent } from './sent-on-calls.ts';
 import { addDistinct, copy, escalate, FloodGate } from './story.ts';
 
@@ -28,6 +29,7 @@ export interface Sent {
 
 interface Options {
   readonly site: Site;
+  readonly exits: TrunkExits;
   readonly type: Sender['type'];
   readonly window: Millis;
   /** numbers of this risk or more are risky */
@@ -50,7 +52,7 @@ export class SendingOn implements Detector<SendingKind> {
 
   constructor(options: Options) {
     this.#options = options;
-    this.#sent = new SentOnCalls(options.site, options.type, options.window);
+    this.#sent = new SentOnCalls(options.site, options.exits, options.type, options.window);
   }
 
   on(event: SentOnEvent | Tick): EvidenceDraft[] {

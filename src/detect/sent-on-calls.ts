@@ -12,7 +12,7 @@ import type { DialledNumber, Site } from '../site/site.ts';
 import { DAY, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { cited, talkOf } from './placed-calls.ts';
-import { extensionOf, leftBy } from './sent-on.ts';
+import { extensionOf, type TrunkExits } from './sent-on.ts';
 import { copy, unsaid, type Said } from './story.ts';
 
 /**
@@ -78,6 +78,7 @@ const legKey = (call: string, to: string): string => `${call}>${tailOf(to)}`;
 
 export class SentOnCalls {
   readonly #site: Site;
+  readonly #exits: TrunkExits;
   readonly #type: Sender['type'];
   readonly #span: Millis;
   readonly #calls = new BoundedMap<OnCall & { who: string }>(CALLS);
@@ -89,8 +90,9 @@ export class SentOnCalls {
   /** sender and number -> days on which calls went there, and the last of them */
   readonly #targets = new BoundedMap<{ days: number; last: number }>(CALLS);
 
-  constructor(site: Site, type: Sender['type'], span: Millis) {
+  constructor(site: Site, exits: TrunkExits, type: Sender['type'], span: Millis) {
     this.#site = site;
+    this.#exits = exits;
     this.#type = type;
     this.#span = span;
   }
@@ -156,7 +158,7 @@ export class SentOnCalls {
 
   #record(event: CallRecorded): Change | null {
     const { record } = event;
-    const left = leftBy(record, this.#site);
+    const left = this.#exits.of(record);
     if (left === null) return null;
     // a phone's own call out: what it dialled is what was dialled on the trunk
     if (event.trunk === null && left.to === record.dst && !record.channel.startsWith('Local/')) return null;

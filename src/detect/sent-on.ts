@@ -12,7 +12,7 @@ export interface SentOn {
 }
 
 /** Endpoint of a trunk's channel (`PJSIP/carrier-0000002a`); null: not a trunk's. */
-export function trunkOfChannel(channel: string, { networks }: Site): string | null {
+function trunkOfChannel(channel: string, { networks }: Site): string | null {
   const name = /^[A-Za-z0-9]+\/(.+?)(?:-[0-9a-f]{1,16})?(?:;[12])?$/i.exec(channel.slice(0, 256))?.[1];
   if (name === undefined) return null;
   return (
@@ -29,11 +29,31 @@ function numberIn(lastdata: string): string {
   return '';
 }
 
+/** Where calls of records left by a trunk: several detectors ask of each record in turn, and it is read once. */
+export class TrunkExits {
+  readonly #site: Site;
+  #record: CallRecord | null = null;
+  #left: SentOn | null = null;
+
+  constructor(site: Site) {
+    this.#site = site;
+  }
+
+  /** As `leftBy`. */
+  of(record: CallRecord): SentOn | null {
+    if (record !== this.#record) {
+      this.#left = leftBy(record, this.#site);
+      this.#record = record;
+    }
+    return this.#left;
+  }
+}
+
 /**
  * Where a record's call left by a trunk at a price: by what was dialled, else (the dialled number was an extension's or a
  * DID) by what Dial() was given. null: it did not leave by a trunk, or costs nothing that matters.
  */
-export function leftBy(record: CallRecord, site: Site): SentOn | null {
+function leftBy(record: CallRecord, site: Site): SentOn | null {
   const via = trunkOfChannel(record.dstchannel, site);
   if (via === null) return null;
   for (const to of [record.dst, /^dial$/i.test(record.lastapp) ? numberIn(record.lastdata) : '']) {

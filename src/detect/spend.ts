@@ -50,6 +50,7 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     this.#shared = shared;
     this.#costs = new Costs(
       site,
+      shared.exits,
       (who, number, started) => this.#weight(who, number, started),
       (key, cost, sum, from, to) => {
         this.#charge(key, cost, sum, from, to);

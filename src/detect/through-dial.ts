@@ -51,9 +51,10 @@ export default defineDetector({
   summary: 'Calls that come in by a trunk and leave again to a number that costs money',
   parameters,
   consumes: SENDING_KINDS,
-  create: (p, site) =>
+  create: (p, site, { exits }) =>
     new SendingOn({
       site,
+      exits,
       type: 'trunk',
       window: p.window,
       risk: p.risk,

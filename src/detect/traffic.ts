@@ -3,8 +3,9 @@ import type { Event, EventOf, EvidenceDraft, Millis, Severity, Subject } from '.
 import type { Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso, MINUTE, Zone } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { NOTHING } from './address-story.ts';
 import { defineDetector, type Detector, type Shared } from './detector.ts';
-import { CallCount } from './habit-calls.ts';
+import type { CallCount } from './habit-calls.ts';
 import type { Habits } from './habits.ts';
 import { amount } from './parameters.ts';
 import { counted, named } from './phrases.ts';
@@ -77,28 +78,31 @@ class Traffic implements Detector<Kind> {
   #silent = false;
   #found: EvidenceDraft[] = [];
 
-  constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits, counted }: Shared) {
     this.#p = p;
     this.#site = site;
     this.#habits = habits;
     this.#zone = new Zone(site.timezone);
     this.#placed = { from: 0, count: 0, next: p.calls };
     this.#inbound = { from: 0, count: 0, next: p.calls };
-    this.#count = new CallCount(site, {
-      placed: (account, number, at) => {
-        this.#call(account, at);
-        if (number.chargeable) this.#abroad(account, at);
-      },
-      talked: () => undefined,
-      inbound: (at) => this.#call(null, at),
-    });
+    this.#count = counted;
   }
 
-  on(event: EventOf<Kind>): EvidenceDraft[] {
+  on(event: EventOf<Kind>): readonly EvidenceDraft[] {
+    if (event.kind === 'register.accepted') {
+      this.#lastLife = event.at;
+      return NOTHING;
+    }
     this.#found = [];
     if (event.kind === 'tick') this.#listen(event.at);
-    else if (event.kind === 'register.accepted') this.#lastLife = event.at;
-    else this.#count.take(event satisfies Event);
+    else {
+      const { placed, inbound } = this.#count.take(event satisfies Event);
+      if (inbound) this.#call(null, event.at);
+      else if (placed !== null) {
+        this.#call(placed.account, event.at);
+        if (placed.number.chargeable) this.#abroad(placed.account, event.at);
+      }
+    }
     return this.#found;
   }
 
@@ -217,12 +221,11 @@ class Traffic implements Detector<Kind> {
   }
 
   size(): number {
-    return this.#count.size + this.#accounts.size;
+    return this.#accounts.size;
   }
 
   snapshot(): unknown {
     return {
-      count: this.#count.snapshot(),
       accounts: this.#accounts.snapshot(copy),
       site: copy([this.#placed, this.#inbound]),
       times: [this.#lastCall, this.#lastLife, this.#looked],
@@ -233,14 +236,12 @@ class Traffic implements Detector<Kind> {
 
   restore(snapshot: unknown): void {
     const s = snapshot as {
-      count: unknown;
       accounts: Packed<Tally>[];
       site: [Tally, Tally];
       times: [Millis, Millis, Millis];
       silent: boolean;
       gate: unknown;
     };
-    this.#count.restore(s.count);
     this.#accounts.restore(s.accounts, copy);
     [this.#placed, this.#inbound] = copy(s.site);
     [this.#lastCall, this.#lastLife, this.#looked] = s.times;

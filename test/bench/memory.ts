@@ -50,14 +50,16 @@ const made = createSite(
   }),
 );
 if (!made.ok) throw new Error(JSON.stringify(made.problems));
-const pipeline = new Pipeline({
-  live: false,
-  detect: settings.detect,
-  respond: settings.respond,
-  site: made.value,
-  amiRecords: false,
-  changed: () => undefined,
-});
+const pipelineOf = (): Pipelines.Pipeline =>
+  new Pipeline({
+    live: false,
+    detect: settings.detect,
+    respond: settings.respond,
+    site: made.value,
+    amiRecords: false,
+    changed: () => undefined,
+  });
+const pipeline = pipelineOf();
 const take = ({ path, payload, at }: Packet): void => {
   pipeline.advance(at);
   pipeline.correlator.sip(path, payload, at, at);
@@ -108,8 +110,20 @@ for (let i = 0; i < SOURCES; i++) {
 }
 say(`and ${grouped(SOURCES)} forged sources`);
 
+const parts: [string, number][] = [];
+let left = held();
+for (const part of pipelineOf().snapshot()) {
+  pipeline.restore(new Map([[part.name, part]]));
+  const now = held();
+  parts.push([part.name, left - now]);
+  left = now;
+}
+
 const plain = held();
 const control = new Map<string, { at: number; count: number }>();
 for (let i = 0; i < SOURCES + ACCOUNTS; i++) control.set(address(20, i), { at: i, count: 1 });
 rows.push(['control: a Map of a small object for each', mebibytes(held() - plain), grouped(control.size)]);
 console.log(table(rows));
+console.log('of which, largest first');
+const large = parts.filter(([, bytes]) => bytes > 512 * 1024).sort((a, b) => b[1] - a[1]);
+console.log(table([['', 'held'], ...large.map(([name, bytes]) => [name, mebibytes(bytes)])]));

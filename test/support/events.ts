@@ -29,8 +29,10 @@ import type {
   Tick,
 } from '../../src/model.ts';
 import { Friends } from '../../src/detect/friends.ts';
+import { CallCount } from '../../src/detect/habit-calls.ts';
 import type { Detector, DetectorDefinition, Shared } from '../../src/detect/index.ts';
 import { noHabits } from '../../src/detect/habits.ts';
+import { TrunkExits } from '../../src/detect/sent-on.ts';
 import type { Site } from '../../src/site/index.ts';
 import { testSite } from './site.ts';
 
@@ -410,9 +412,12 @@ export function judge(
 ): Judge {
   const known = definition as DetectorDefinition;
   const friends = new Friends();
+  const counted = new CallCount(site);
   const made: Detector = known.create(known.parameters.parse(parameters), site, {
     habits: noHabits,
     friends,
+    counted,
+    exits: new TrunkExits(site),
     ...shared,
   });
   const kinds = new Set<string>(known.consumes);
@@ -422,12 +427,13 @@ export function judge(
       friends.take(event);
       return found;
     },
-    size: () => made.size() + friends.size,
-    snapshot: () => ({ made: made.snapshot(), friends: friends.snapshot() }),
+    size: () => made.size() + friends.size + counted.size,
+    snapshot: () => ({ made: made.snapshot(), friends: friends.snapshot(), counted: counted.snapshot() }),
     restore: (snapshot) => {
-      const s = snapshot as { made: unknown; friends: unknown };
+      const s = snapshot as { made: unknown; friends: unknown; counted: unknown };
       made.restore(s.made);
       friends.restore(s.friends);
+      counted.restore(s.counted);
     },
   };
   return { detector, take: (...events) => events.flatMap((e) => [...detector.on(e)]) };
