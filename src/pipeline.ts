@@ -52,7 +52,10 @@ export interface PipelineSnapshot {
 /** Shape of all snapshots; raised when any of them changes, and older ones are then not read. */
 const SNAPSHOT_VERSION = 6 + 1000 * INCIDENTS_VERSION;
 
-type Handlers = Partial<Record<EventKind, ((event: Event) => void)[]>>;
+interface Running {
+  readonly name: string;
+  readonly detector: Detector;
+}
 
 export class Pipeline {
   readonly correlator: Correlator;
@@ -61,10 +64,11 @@ export class Pipeline {
   /** what is usual here */
   readonly habits: LearnedHabits;
   readonly #friends = new Friends();
-  readonly #detectors: ReadonlyMap<string, Detector>;
+  readonly #detectors: readonly Running[];
   readonly #amiRecords: { readonly zone: Zone } | null;
   #ticked = 0;
-  readonly #handlers: Handlers;
+  /** who takes which kind, in the order in which all are listed */
+  readonly #takers: Partial<Record<EventKind, Running[]>> = {};
   readonly #changed: (change: Change) => void;
 
   constructor(options: PipelineOptions) {
@@ -91,24 +95,24 @@ export class Pipeline {
       friends: this.#friends,
       exits: new TrunkExits(site),
     };
-    const running = new Map<string, Detector>();
-    const handlers: Handlers = {};
     const parameters: Readonly<Record<string, unknown>> = options.detect;
-    for (const definition of detectors) {
-      const detector = definition.create(parameters[definition.name] as never, site, shared) as Detector;
-      running.set(definition.name, detector);
-      const handle = (event: Event): void => {
-        for (const draft of detector.on(event)) this.evidence(definition.name, draft);
-      };
-      for (const kind of definition.consumes) (handlers[kind] ??= []).push(handle);
-    }
-    this.#detectors = running;
-    this.#handlers = handlers;
+    this.#detectors = detectors.map((definition) => {
+      const { name, consumes } = definition;
+      const detector = definition.create(parameters[name] as never, site, shared) as Detector;
+      const running = { name, detector };
+      for (const kind of consumes) (this.#takers[kind] ??= []).push(running);
+      return running;
+    });
     const { live, silence } = options;
     this.correlator = new Correlator(site, { live, ...(silence === undefined ? {} : { silence }) }, (event) => {
       watch?.(event);
-      const interested = this.#handlers[event.kind];
-      if (interested !== undefined) for (const handle of interested) handle(event);
+      const takers = this.#takers[event.kind];
+      if (takers !== undefined)
+        for (const { name, detector } of takers) {
+          const found = detector.on(event);
+          // nothing, nearly always
+          if (found.length > 0) for (const draft of found) this.evidence(name, draft);
+        }
       // judged against what was before it, and only then part of it
       this.habits.take(event);
       this.#friends.take(event);
@@ -160,7 +164,7 @@ export class Pipeline {
       habits: this.habits.size(),
       friends: this.#friends.size,
     };
-    for (const [name, detector] of this.#detectors) sizes[name] = detector.size();
+    for (const { name, detector } of this.#detectors) sizes[name] = detector.size();
     return sizes;
   }
 
@@ -171,7 +175,7 @@ export class Pipeline {
       named('incidents', this.incidents.snapshot()),
       named('respond', this.policy.snapshot()),
       named('friends', this.#friends.snapshot()),
-      ...[...this.#detectors].map(([name, detector]) => named(`detect.${name}`, detector.snapshot())),
+      ...this.#detectors.map(({ name, detector }) => named(`detect.${name}`, detector.snapshot())),
       ...this.habits.parts().map(({ name, revision, state }) => ({
         name: `habits${name}`,
         version: HABITS_VERSION,
@@ -196,7 +200,7 @@ export class Pipeline {
     part('incidents', (state) => this.incidents.restore(state as IncidentsSnapshot));
     part('respond', (state) => this.policy.restore(state as RepeatsSnapshot));
     part('friends', (state) => this.#friends.restore(state));
-    for (const [name, detector] of this.#detectors) part(`detect.${name}`, (state) => detector.restore(state));
+    for (const { name, detector } of this.#detectors) part(`detect.${name}`, (state) => detector.restore(state));
     // with a version of their own: what took weeks to learn outlives the change of another part
     const learned = this.habits.restore((name) => {
       const stored = snapshots.get(`habits${name}`);

@@ -34,13 +34,17 @@ export interface ReplayMemoryOptions {
 /** Longer keys are held as their digest, so that nobody chooses how many bytes an entry costs. */
 const LONGEST_KEY = 64;
 
+/** The queue is shifted when it has so many free places, and they are half of it. */
+const LEAST_SHIFT = 1_024;
+
 const heldAs = (key: string): string =>
   key.length > LONGEST_KEY || key.startsWith('#') ? `#${createHash('sha256').update(key).digest('base64url')}` : key;
 
 /**
  * Remembers keys (a nonce, a signature's digest, an SRTP master key's digest) until their window has passed, each with the
  * value that came with it first. A repetition does not prolong the window. Time never goes back in here: an `at` before the
- * latest counts as the latest. Costs O(log n) a new key, O(1) a repetition.
+ * latest counts as the latest. A repetition costs O(1), and so does a new key whose window ends after all others' (as where all are
+ * equally long); else a new key costs O(log n).
  */
 export class ReplayMemory<V = null> {
   readonly capacity: number;
@@ -50,7 +54,10 @@ export class ReplayMemory<V = null> {
   forgotten = 0;
   readonly #forgets: boolean;
   readonly #entries = new Map<string, Entry<V>>();
-  /** binary heap, that which ends first on top */
+  /** those that end in the order in which they came, from `#head` on */
+  readonly #queue: (Entry<V> | undefined)[] = [];
+  #head = 0;
+  /** binary heap of the others, that which ends first on top */
   readonly #ends: Entry<V>[] = [];
   #added = 0;
   #now: Millis = -Infinity;
@@ -67,7 +74,14 @@ export class ReplayMemory<V = null> {
 
   /** When room is made next: the end of the window that ends first. null: nothing is held. */
   get freesAt(): Millis | null {
-    return this.#ends[0]?.until ?? null;
+    return this.#first()?.until ?? null;
+  }
+
+  /** That which ends first. */
+  #first(): Entry<V> | undefined {
+    const queued = this.#queue[this.#head];
+    const other = this.#ends[0];
+    return queued === undefined || (other !== undefined && endsBefore(other, queued)) ? other : queued;
   }
 
   /**
@@ -106,16 +120,28 @@ export class ReplayMemory<V = null> {
 
   #reach(at: Millis): void {
     if (at > this.#now) this.#now = at;
-    for (let end = this.#ends[0]; end !== undefined && end.until < this.#now; end = this.#ends[0]) this.#dropFirst();
+    for (let end = this.#first(); end !== undefined && end.until < this.#now; end = this.#first()) this.#dropFirst();
   }
 
   #dropFirst(): void {
-    const first = this.#ends[0];
-    const last = this.#ends.pop();
-    if (first === undefined || last === undefined) return;
+    const first = this.#first();
+    if (first === undefined) return;
     this.#entries.delete(first.key);
     this.#horizon = Math.max(this.#horizon, first.until);
-    if (first === last) return;
+    if (first === this.#queue[this.#head]) this.#dequeue();
+    else this.#dropTop();
+  }
+
+  #dequeue(): void {
+    this.#queue[this.#head++] = undefined;
+    if (this.#head * 2 <= this.#queue.length || this.#head < LEAST_SHIFT) return;
+    this.#queue.splice(0, this.#head);
+    this.#head = 0;
+  }
+
+  #dropTop(): void {
+    const last = this.#ends.pop();
+    if (last === undefined || this.#ends.length === 0) return;
     // the last sinks from the top to its place
     let at = 0;
     for (;;) {
@@ -134,6 +160,10 @@ export class ReplayMemory<V = null> {
   #add(key: string, until: Millis, value: V): void {
     const entry: Entry<V> = { key, until, value, order: this.#added++ };
     this.#entries.set(key, entry);
+    if (this.#head === this.#queue.length || (this.#queue.at(-1)?.until ?? 0) <= until) {
+      this.#queue.push(entry);
+      return;
+    }
     let at = this.#ends.length;
     while (at > 0) {
       const parent = this.#ends[(at - 1) >> 1];
@@ -155,6 +185,8 @@ export class ReplayMemory<V = null> {
   restore<T = V>(snapshot: PackedReplays<T>, unpack: (packed: T) => V = (packed) => packed as unknown as V): void {
     this.#entries.clear();
     this.#ends.length = 0;
+    this.#queue.length = 0;
+    this.#head = 0;
     this.#now = snapshot.now ?? -Infinity;
     this.#horizon = snapshot.horizon ?? -Infinity;
     const { entries } = snapshot;

@@ -73,14 +73,18 @@ const CACHE_LIMIT = 4096;
 export class Zone {
   readonly name: string;
   readonly #zone: IANAZone | FixedOffsetZone;
-  /** quarter -> its offset; NaN: it changes within the quarter (St. John's did so at 00:01 until 2011) */
-  readonly #offsets = new Map<number, Millis>();
+  /** quarter -> its offset; NaN: it changes within the quarter (St. John's did so at 00:01 until 2011). One for all of this name. */
+  readonly #offsets: Map<number, Millis>;
+  static readonly #known = new Map<string, Map<number, Millis>>();
 
   /** @throws RangeError when the tz database has no such zone; check with `Zone.isValid` first */
   constructor(name: string) {
     const utc = name === 'UTC' || name === 'Etc/UTC';
     if (!utc && !IANAZone.isValidZone(name)) throw new RangeError(`no such time zone: ${name}`);
     this.name = name;
+    let offsets = Zone.#known.get(name);
+    if (offsets === undefined) Zone.#known.set(name, (offsets = new Map()));
+    this.#offsets = offsets;
     this.#zone = utc ? FixedOffsetZone.utcInstance : IANAZone.create(name);
   }
 

@@ -83,15 +83,21 @@ class BlockedCaller implements Detector<Taken['kind']> {
     if (event.trunk !== null || this.#site.number(event.dialled).chargeable) return;
     const account = callerOf(event) ?? '';
     const where = source === null ? '' : sourceKey(source);
-    for (const key of new Set([`${account}@${where}`, `@${where}`])) {
-      if (key === '@') continue;
-      const day = Math.floor(at / DAY);
-      const known = this.#ordinary.get(key);
-      if (known === undefined || at - known.last > this.#p.remember)
-        this.#ordinary.set(key, { calls: 1, days: 1, day, first: at, last: at });
-      else
-        Object.assign(known, { calls: known.calls + 1, days: known.days + (day > known.day ? 1 : 0), day, last: at });
+    if (account !== '') this.#count(`${account}@${where}`, at);
+    if (where !== '') this.#count(`@${where}`, at);
+  }
+
+  #count(key: string, at: Millis): void {
+    const day = Math.floor(at / DAY);
+    const known = this.#ordinary.get(key);
+    if (known === undefined || at - known.last > this.#p.remember) {
+      this.#ordinary.set(key, { calls: 1, days: 1, day, first: at, last: at });
+      return;
     }
+    known.calls++;
+    if (day > known.day) known.days++;
+    known.day = day;
+    known.last = at;
   }
 
   #refusal(

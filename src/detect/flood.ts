@@ -211,6 +211,7 @@ class Flood implements Detector<Taken['kind']> {
   }
 
   #credit(key: string): void {
+    if (this.#pending.size === 0) return;
     const waiting = this.#pending.get(key);
     if (waiting !== undefined) waiting.credit += CREDIT;
   }

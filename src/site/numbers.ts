@@ -68,10 +68,20 @@ const exact = (reading: Reading | null): boolean =>
  * parameters, DTMF to send after the answer.
  */
 function stripped(dialled: string): string {
+  if (isDigits(dialled)) return dialled;
   let text = dialled.replace(/^(?:tel|sips?):/i, '');
   const end = text.search(/[;,@?]/);
   if (end >= 0) text = text.slice(0, end);
   return text.replace(/[\s\-.()/\u2010-\u2015]/g, '').replace(/^([+\d]{3,})[pw][\dpw*#]*$/i, '$1');
+}
+
+/** Digits alone, as nearly all that is dialled. */
+function isDigits(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c < 48 || c > 57) return false;
+  }
+  return true;
 }
 
 /** A copy that does not keep a larger string alive: a slice of a packet or a row would. */
@@ -257,11 +267,11 @@ export class Numbers {
     // in a plan of many lengths almost any digits are somebody's number, but none that is dialled without its trunk prefix
     const foreign = national === null && this.#plan.longest >= VARIABLE_PLAN ? this.#bare(digits) : null;
     if (foreign !== null && this.#isAbroad(foreign)) return foreign;
+    const found = national === null ? null : classify(code, national, country);
+    if (found !== null) return this.#reading(code.code, national ?? '', found.country, found.kind);
     const bare = classify(code, digits, country);
     if (national === null && isLocalSubscriber(country, digits) && (bare === null || !DEAR_KINDS.has(bare.kind)))
       return { ...NOWHERE, kind: 'fixed', country, callingCode: code.code, notes: ['local number without area code'] };
-    const found = national === null ? null : classify(code, national, country);
-    if (found !== null) return this.#reading(code.code, national ?? '', found.country, found.kind);
     if (bare !== null) return this.#reading(code.code, digits, bare.country, bare.kind);
     const overseas = national === null ? null : overseasCode(country, national);
     if (overseas !== null) return this.#abroad(overseas + (national ?? ''));
