@@ -262,7 +262,9 @@ export class SlidingLog<T> {
     let gone = this.#entries.length < this.limit ? 0 : 1;
     while (gone < this.#entries.length && (this.#entries[gone]?.[0] ?? at) < at - this.span) gone++;
     if (gone > 0) this.#entries.splice(0, gone);
-    this.#entries.push([at, value]);
+    // most logs of a flood hold one entry: `push` would make room for sixteen more
+    if (this.#entries.length === 0) this.#entries = [[at, value]];
+    else this.#entries.push([at, value]);
   }
 
   /** Observations within `span` milliseconds before `at` (both ends included), oldest first. */

@@ -1,7 +1,7 @@
 import type { EvidenceDraft, Fact, Millis, Severity, SourceProof, Subject } from '../model.ts';
 import { iso } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
-import { addDistinct, addressSubject, copy, escalate, FloodGate, unsaid, type Said } from './story.ts';
+import { addressSubject, copy, escalate, FloodGate, unsaid, withDistinct, type Said } from './story.ts';
 
 /** What one address (or trunk) did that belongs together. Plain. */
 export interface AddressStory {
@@ -78,12 +78,12 @@ export class AddressStories {
     story.last = deed.at;
     story.count++;
     if (proof === 'none') story.proof = 'none';
-    addDistinct(story.sources, deed.source, 8);
-    addDistinct(story.methods, deed.method ?? '', 8);
-    addDistinct(story.calls, deed.callId ?? '', 20);
-    addDistinct(story.callKeys, deed.callKey ?? '', 50);
-    addDistinct(story.accounts, deed.account ?? '', 8);
-    addDistinct(story.names, deed.name ?? '', 8);
+    story.sources = withDistinct(story.sources, deed.source, 8);
+    story.methods = withDistinct(story.methods, deed.method ?? '', 8);
+    story.calls = withDistinct(story.calls, deed.callId ?? '', 20);
+    story.callKeys = withDistinct(story.callKeys, deed.callKey ?? '', 50);
+    story.accounts = withDistinct(story.accounts, deed.account ?? '', 8);
+    story.names = withDistinct(story.names, deed.name ?? '', 8);
     if (deed.userAgent !== undefined && deed.userAgent !== '') story.userAgent = deed.userAgent;
     return story;
   }

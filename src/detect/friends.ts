@@ -1,7 +1,7 @@
 import { sourceKey } from '../address.ts';
 import type { AuthSucceeded, Event, Millis, RegisterAccepted } from '../model.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
-import { addDistinct, copy } from './story.ts';
+import { copy, withDistinct } from './story.ts';
 
 const SOURCES = 30_000;
 /** Accounts held of one address; an office has more, and then each of its accounts is at home there. */
@@ -9,7 +9,7 @@ const ACCOUNTS = 16;
 
 interface Friend {
   last: Millis;
-  readonly accounts: string[];
+  accounts: string[];
 }
 
 /** Addresses that somebody has logged in from, and who: one memory for all detectors, which the pipeline feeds. */
@@ -49,7 +49,7 @@ export class Friends {
       this.#bySource.set(key, friend);
     }
     friend.last = event.at;
-    addDistinct(friend.accounts, event.account ?? '', ACCOUNTS);
+    friend.accounts = withDistinct(friend.accounts, event.account ?? '', ACCOUNTS);
   }
 
   /** Has somebody logged in from there, `within` so long before? */

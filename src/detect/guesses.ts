@@ -2,7 +2,7 @@ import type { AuthFailed, Millis, Subject } from '../model.ts';
 import { DAY } from '../time.ts';
 import { BoundedMap, SlidingLog, type Packed } from '../windows.ts';
 import { isSteady, type Failure } from './cadence.ts';
-import { addDistinct, addressSubject, copy, unsaid, type Said } from './story.ts';
+import { addressSubject, copy, unsaid, withDistinct, type Said } from './story.ts';
 
 /** What failed from one source at one target. */
 export interface Source {
@@ -54,7 +54,7 @@ export class Guesses {
     state.total++;
     if (!forgeable) state.sound++;
     state.last = event.at;
-    addDistinct(state.names, name, 64);
+    state.names = withDistinct(state.names, name, 64);
     if (event.userAgent !== '') state.userAgent = event.userAgent;
     return state;
   }

@@ -1,5 +1,6 @@
 import { faded, HOURS_OF_WEEK, packCount, unpackCount } from '../baseline.ts';
 import { decode, encode } from './habit-week.ts';
+import { PlaceLists } from './habit-place-lists.ts';
 import { notePlace, type Places } from './habit-places.ts';
 
 /**
@@ -33,7 +34,7 @@ class Shard {
   readonly since = new Uint16Array(SHARD);
   readonly learned = new Uint16Array(SHARD);
   readonly names: (string | null)[] = new Array<string | null>(SHARD).fill(null);
-  readonly places: (Places | null)[] = new Array<Places | null>(SHARD).fill(null);
+  readonly places = new PlaceLists(SHARD);
   /** number of its last change */
   changed = 1;
   // ---- the present day
@@ -75,6 +76,9 @@ export class AccountWeeks {
   readonly #slots = new Map<string, Slot>();
   readonly #shards: Shard[] = [];
   #places = 0;
+  /** whose places were asked for last: of one call several detectors ask in turn */
+  #asked: Slot = -1;
+  #askedPlaces: Places | null = null;
   /** slots given so far: one after the other, later those of the evicted */
   #next = 0;
   /** where the search for the longest unheard goes on */
@@ -141,9 +145,8 @@ export class AccountWeeks {
     const shard = this.#shard(worst);
     const i = worst % SHARD;
     this.#slots.delete(shard.names[i] ?? '');
-    this.#places -= shard.places[i]?.length ?? 0;
+    this.#putPlaces(worst, null);
     this.forgotten++;
-    shard.places[i] = null;
     shard.calls.fill(0, i * HOURS_OF_WEEK, (i + 1) * HOURS_OF_WEEK);
     shard.chargeable.fill(0, i * BLOCKS, (i + 1) * BLOCKS);
     shard.fields.fill(0, i * WIDTH, (i + 1) * WIDTH);
@@ -168,8 +171,9 @@ export class AccountWeeks {
     bump(shard.dayCalls, i * HOURS + hour);
     if (keys === null) return;
     bump(shard.dayChargeable, i * HOURS + hour);
-    const places = (shard.dayPlaces[i] ??= []);
-    for (const key of keys) if (places.length < PLACES_A_DAY) places.push(key);
+    const places = shard.dayPlaces[i] ?? [];
+    // in no more memory than it needs
+    if (places.length < PLACES_A_DAY) shard.dayPlaces[i] = places.concat(keys.slice(0, PLACES_A_DAY - places.length));
   }
 
   talk(slot: Slot, day: number, minutes: number, spend: number): void {
@@ -241,8 +245,18 @@ export class AccountWeeks {
   #put(slot: Slot, field: Field, value: number): void {
     this.#shard(slot).fields[(slot % SHARD) * WIDTH + FIELDS.indexOf(field)] = value;
   }
-  places(slot: Slot): Places | null {
-    return this.#shard(slot).places[slot % SHARD] ?? null;
+  places(slot: Slot): Readonly<Places> | null {
+    if (slot !== this.#asked) {
+      this.#askedPlaces = this.#shard(slot).places.get(slot % SHARD);
+      this.#asked = slot;
+    }
+    return this.#askedPlaces;
+  }
+  #putPlaces(slot: Slot, places: Places | null): void {
+    const lists = this.#shard(slot).places;
+    this.#places += (places?.length ?? 0) - lists.length(slot % SHARD);
+    lists.set(slot % SHARD, places);
+    if (slot === this.#asked) this.#asked = -1;
   }
   /** Faded calls of an hour of the week (of three hours together: `chargeable`). */
   calls(slot: Slot, hour: number): number {
@@ -289,20 +303,17 @@ export class AccountWeeks {
       this.#add(slot, 'chargeable', sum(today.chargeable) * kept);
       this.#add(slot, 'minutes', today.minutes * kept);
       this.#add(slot, 'spend', today.spend * kept);
-      this.#learnPlaces(shard, i, today);
+      this.#learnPlaces(slot, today);
     }
     shard.learned[i] = today.day;
     this.#clearDay(shard, i);
   }
 
-  #learnPlaces(shard: Shard, i: number, { places, day }: Day): void {
+  #learnPlaces(slot: Slot, { places, day }: Day): void {
     if (places.length === 0) return;
-    const known = (shard.places[i] ??= []);
-    const before = known.length;
+    const known = this.#shard(slot).places.get(slot % SHARD) ?? [];
     for (const key of places) notePlace(known, key, 1, day, this.#places > MANY_PLACES ? PLACES_WHEN_MANY : PLACES);
-    // arrays grow by half: what they do not need is given back
-    if (known.length > before) shard.places[i] = known.slice();
-    this.#places += known.length - before;
+    this.#putPlaces(slot, known);
   }
 
   #rescale(shard: Shard, i: number): void {
@@ -328,7 +339,11 @@ export class AccountWeeks {
       {
         name: `weeks.${n}`,
         revision: shard.changed,
-        state: () => ({ names: shard.names, arrays: shard.arrays().map(encode), places: shard.places }),
+        state: () => ({
+          names: shard.names,
+          arrays: shard.arrays().map(encode),
+          places: shard.names.map((_, i) => shard.places.get(i)),
+        }),
       },
       {
         name: `day.${n}`,
@@ -352,6 +367,7 @@ export class AccountWeeks {
     this.#slots.clear();
     this.#shards.length = 0;
     this.#places = 0;
+    this.#asked = -1;
     const room = Math.min(shards, Math.ceil(this.capacity / SHARD));
     this.#next = Math.min(next, this.capacity);
     this.#hand = hand % this.capacity;
@@ -368,9 +384,8 @@ export class AccountWeeks {
         shard.names[i] = name;
         if (name !== null) this.#slots.set(name, n * SHARD + i);
       }
-      fill(weeks?.state, shard.arrays(), shard.places);
-      fill(day?.state, shard.dayArrays(), shard.dayPlaces);
-      for (const places of shard.places) this.#places += places?.length ?? 0;
+      fill(weeks?.state, shard.arrays(), (i, places) => this.#putPlaces(n * SHARD + i, places));
+      fill(day?.state, shard.dayArrays(), (i, places) => (shard.dayPlaces[i] = places));
     }
   }
 }
@@ -388,11 +403,11 @@ interface Stored {
   readonly places: (number[] | null)[];
 }
 
-function fill(state: unknown, arrays: ArrayBufferView[], places: (number[] | null)[]): void {
+function fill(state: unknown, arrays: ArrayBufferView[], put: (i: number, places: number[] | null) => void): void {
   if (state === undefined) return;
   const stored = state as Stored;
   for (const [i, array] of arrays.entries()) decode(stored.arrays[i] ?? '', array);
-  for (const [i, list] of stored.places.entries()) places[i] = list === null ? null : [...list];
+  for (const [i, list] of stored.places.entries()) put(i, list === null ? null : [...list]);
 }
 
 const sum = (counts: Uint16Array): number => {

@@ -62,7 +62,8 @@ export function placeName(key: number): string | null {
  * faded calls; 40 bits). Flat, for there are a hundred thousand of them; oldest forgotten first.
  */
 export type Places = number[];
-const WIDTH = 2;
+export const PLACE_NUMBERS = 2;
+const WIDTH = PLACE_NUMBERS;
 /** A place is forgotten when it has faded to this, more than two years after its last call. */
 const FORGOTTEN = 0.01;
 const MOST_DAYS = 255;
@@ -90,7 +91,7 @@ export function notePlace(places: Places, key: number, calls: number, day: numbe
 }
 
 /** What a place list knows of a number, on a day. */
-export function calledIn(places: Places | null, number: DialledNumber, day: number): Called {
+export function calledIn(places: Readonly<Places> | null, number: DialledNumber, day: number): Called {
   const wanted = kindKey(number);
   const country = countryKey(number);
   const prefix = prefixKey(number);
@@ -108,7 +109,7 @@ export function calledIn(places: Places | null, number: DialledNumber, day: numb
   return found;
 }
 
-function seenAt(places: Places, i: number, day: number): Seen | null {
+function seenAt(places: Readonly<Places>, i: number, day: number): Seen | null {
   const known = places[i + 1] ?? 0;
   const last = lastOf(known);
   const calls = callsOf(known) * faded(day - last);
@@ -122,7 +123,7 @@ const together = (a: Seen, b: Seen): Seen => ({
 });
 
 /** Countries by calls, most first. */
-export function countriesIn(places: Places | null, day: number): { place: string; calls: number; last: Millis }[] {
+export function countriesIn(places: Readonly<Places> | null, day: number): { place: string; calls: number; last: Millis }[] {
   const countries = new Map<string, Seen>();
   for (let i = 0; i < (places?.length ?? 0); i += WIDTH) {
     const name = placeName(places?.[i] ?? 0);
@@ -137,7 +138,7 @@ export function countriesIn(places: Places | null, day: number): { place: string
 }
 
 /** Faded count of the countries that were called on one day alone. */
-export function calledOnce(places: Places | null, day: number): number {
+export function calledOnce(places: Readonly<Places> | null, day: number): number {
   const days = new Map<string, { days: number; last: number }>();
   for (let i = 0; i < (places?.length ?? 0); i += WIDTH) {
     const name = placeName(places?.[i] ?? 0);

@@ -11,7 +11,7 @@ import {
 import { iso } from '../time.ts';
 import { networkOf, sameness, type Device, type Sameness } from './devices.ts';
 import { printable } from './phrases.ts';
-import { accountSubject, addressSubject, escalate, unsaid, type Said } from './story.ts';
+import { accountSubject, addressSubject, escalate, unsaid, withOne, type Said } from './story.ts';
 
 /** What registration-hijack holds of an account, and how it is told. */
 
@@ -77,7 +77,7 @@ export function storyOf(state: State, thief: Device, owner: Device | undefined, 
       proof: 'none',
       said: unsaid(),
     };
-    state.stories.push(story);
+    state.stories = withOne(state.stories, story);
   }
   if (thief.userAgent !== '') story.userAgent = thief.userAgent;
   return story;
@@ -153,7 +153,7 @@ export function remember(state: State, device: Device): void {
     if (device.instance !== '') known.instance = device.instance;
     return;
   }
-  state.devices.push(device);
+  state.devices = withOne(state.devices, device);
   if (state.devices.length <= DEVICES) return;
   const others = state.devices.filter((d) => d !== device);
   const thieves = others.filter((d) => d.suspect === true);

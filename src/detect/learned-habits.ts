@@ -373,7 +373,7 @@ export class LearnedHabits implements Habits {
     return calledOnce(this.#placesOf(whose), this.#day) / Math.max(this.watched(whose) ?? 0, 1);
   }
 
-  #placesOf(whose: Whose): number[] | null {
+  #placesOf(whose: Whose): readonly number[] | null {
     if (whose === 'site') return this.#week.places;
     if ('group' in whose) return this.#groups.get(whose.group)?.places ?? null;
     const slot = this.#accounts.slotOf(whose.account);

@@ -22,7 +22,7 @@ import { defineDetector, type Detector, type Shared } from './detector.ts';
 import type { Habits } from './habits.ts';
 import { amount, duration, score } from './parameters.ts';
 import { counted, listed, named, placeOf } from './phrases.ts';
-import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
+import { accountSubject, addressSubject, copy, escalate, FloodGate, unsaid, withDistinct, withOne } from './story.ts';
 import type { Said } from './story.ts';
 
 const parameters = z.strictObject({
@@ -133,11 +133,11 @@ class OutOfHours implements Detector<
     const story = this.#stories.get(call.story);
     if (story === undefined) return [];
     if (event.source !== null) {
-      addDistinct(story.sources, event.source, 8);
+      story.sources = withDistinct(story.sources, event.source, 8);
       const i = story.sources.indexOf(event.source);
       if (i >= 0) story.proofs[i] = betterProof(story.proofs[i] ?? 'none', event.proof);
     }
-    addDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
+    story.calls = withDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
     if (event.answeredAt !== null && call.answered === null) this.#connect(event.call, call, story, event.answeredAt);
     return this.#judge(call.story, story, event.at);
   }
@@ -173,20 +173,20 @@ class OutOfHours implements Detector<
       story = emptyStory(subject, hours, call.started);
       this.#stories.set(call.story, story);
     }
-    story.starts.push(call.started);
+    story.starts = withOne(story.starts, call.started);
     if (story.starts.length > STARTS) story.starts.shift();
     if (!this.#isRedial(story, call) && !this.#isFamiliar(subject, number)) {
       const plausible = isPlausible(this.#habits, this.#zone, subject, number, call.started);
       if (plausible) story.plausible++;
       else story.odd++;
-      if (!plausible || story.plausible % PLAUSIBLE === 0) story.unusual.push(call.started);
+      if (!plausible || story.plausible % PLAUSIBLE === 0) story.unusual = withOne(story.unusual, call.started);
       if (story.unusual.length > STARTS) story.unusual.shift();
     }
     story.lastStart = Math.max(story.lastStart, call.started);
-    addDistinct(story.numbers, number.e164 ?? number.dialled, 64);
-    addDistinct(story.places, placeOf(number), 16);
-    addDistinct(story.countries, number.country ?? '', 16);
-    addDistinct(story.callKeys, key, 50);
+    story.numbers = withDistinct(story.numbers, number.e164 ?? number.dialled, 64);
+    story.places = withDistinct(story.places, placeOf(number), 16);
+    story.countries = withDistinct(story.countries, number.country ?? '', 16);
+    story.callKeys = withDistinct(story.callKeys, key, 50);
     story.latest = key;
     if (story.risky === 'no' && this.#isGrave(number)) story.risky = 'tried';
     this.#prune(story, at);
@@ -239,7 +239,7 @@ class OutOfHours implements Detector<
     story.connected++;
     if (this.#isGrave(this.#site.number(call.dialled))) story.risky = 'connected';
     if (call.ended || story.running.length >= RUNNING) return;
-    story.running.push(key);
+    story.running = withOne(story.running, key);
     this.#talking.add(call.story);
   }
 
@@ -280,7 +280,7 @@ class OutOfHours implements Detector<
     }
     const story = this.#stories.get(call.story);
     if (story === undefined) return [];
-    addDistinct(story.calls, record.uniqueid === '' ? event.call : record.uniqueid, 20);
+    story.calls = withDistinct(story.calls, record.uniqueid === '' ? event.call : record.uniqueid, 20);
     const connected = record.disposition === 'ANSWERED' && record.answer !== null;
     if (connected && call.answered === null) this.#connect(event.call, call, story, record.answer);
     // several records of one call (forked, forwarded) are one call: the longest talk stands

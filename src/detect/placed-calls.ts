@@ -17,7 +17,7 @@ import type { DialledNumber, Site } from '../site/site.ts';
 import { SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { callerOf } from './callers.ts';
-import { accountSubject, addDistinct, addressSubject, copy, unsaid, type Said } from './story.ts';
+import { accountSubject, addDistinct, addressSubject, copy, unsaid, withOne, type Said } from './story.ts';
 
 /** The calls that somebody places, followed over all feeds: what detectors of dialling habits have in common. */
 
@@ -39,11 +39,14 @@ export interface Placed<T> {
   /** '' while unknown */
   source: string;
   proof: SourceProof;
+  /** shared with calls that are alike */
   tag: T;
 }
 
 /** One who places calls: an account; else the address they come from, the trunk they came in by, or the number alone. */
 export interface Caller {
+  /** by which his calls name him */
+  readonly key: string;
   readonly subject: Subject;
   /** keys of the calls that are held, in the order in which they were told */
   calls: string[];
@@ -75,6 +78,8 @@ export interface PlacedOptions {
 
 const CALLS = 20_000;
 const CALLERS = 10_000;
+/** Different tags held, so that like ones are one. */
+const TAGS = 1_000;
 const RANK = { number: 0, trunk: 0, address: 1, account: 2 } as const;
 
 /** Calls placed, by caller. A call whose account is learnt after its start moves to whom it belongs. Bounded. */
@@ -84,6 +89,7 @@ export class PlacedCalls<T> {
   readonly #options: PlacedOptions;
   readonly #calls = new BoundedMap<Placed<T>>(CALLS);
   readonly #callers = new BoundedMap<Caller>(CALLERS);
+  readonly #tags = new Map<string, T>();
 
   constructor(site: Site, options: PlacedOptions, tag: Tagger<T>) {
     this.#site = site;
@@ -166,7 +172,7 @@ export class PlacedCalls<T> {
   }
 
   #open(key: string, joined: string, subject: Subject, dialled: string, started: Millis): Placed<T> | undefined {
-    const tag = this.#tag(this.#site.number(dialled), subject, started);
+    const tag = this.#same(this.#tag(this.#site.number(dialled), subject, started));
     if (tag === null) return undefined;
     const call: Placed<T> = {
       call: joined,
@@ -186,14 +192,16 @@ export class PlacedCalls<T> {
   }
 
   #join(key: string, call: Placed<T>, subject: Subject): void {
-    call.who = `${subject.type}:${subject.value}`;
-    let caller = this.#callers.get(call.who);
+    const who = `${subject.type}:${subject.value}`;
+    let caller = this.#callers.get(who);
     // a late record of an earlier time starts no story anew
     if (caller === undefined || call.started - caller.last > this.#options.span) {
-      caller = { subject, calls: [], since: call.started, last: call.started, said: unsaid() };
-      this.#callers.set(call.who, caller);
+      caller = { key: who, subject, calls: [], since: call.started, last: call.started, said: unsaid() };
+      this.#callers.set(who, caller);
     }
-    caller.calls.push(key);
+    // one text for all of his calls
+    call.who = caller.key;
+    caller.calls = withOne(caller.calls, key);
     caller.last = Math.max(caller.last, call.started);
     const from = caller.last - this.#options.span;
     if (caller.calls.length > this.#options.most) caller.calls.shift();
@@ -207,7 +215,7 @@ export class PlacedCalls<T> {
     const before = this.#callers.get(call.who);
     if (before === undefined || RANK[subject.type] <= RANK[before.subject.type]) return true;
     before.calls = before.calls.filter((k) => k !== key);
-    const tag = this.#tag(this.#site.number(call.dialled), subject, call.started);
+    const tag = this.#same(this.#tag(this.#site.number(call.dialled), subject, call.started));
     if (tag === null) {
       this.#calls.delete(key);
       return false;
@@ -215,6 +223,17 @@ export class PlacedCalls<T> {
     call.tag = tag;
     this.#join(key, call, subject);
     return true;
+  }
+
+  /** Tags that are alike are one: thousands of calls have the same. */
+  #same<U extends T | null>(tag: U): U | T {
+    if (typeof tag !== 'object' || tag === null) return tag;
+    const key = JSON.stringify(tag);
+    const known = this.#tags.get(key);
+    if (known !== undefined) return known;
+    if (this.#tags.size >= TAGS) this.#tags.clear();
+    this.#tags.set(key, tag);
+    return tag;
   }
 
   #change(call: Placed<T>, at: Millis): Change<T> | null {
@@ -242,8 +261,12 @@ export class PlacedCalls<T> {
 
   restore(snapshot: unknown): void {
     const s = snapshot as { calls: Packed<Placed<T>>[]; callers: Packed<Caller>[] };
-    this.#calls.restore(s.calls, copy);
     this.#callers.restore(s.callers, copy);
+    this.#calls.restore(s.calls, ({ tag, ...call }) => ({
+      ...call,
+      who: this.#callers.peek(call.who)?.key ?? call.who,
+      tag: this.#same(tag),
+    }));
   }
 }
 

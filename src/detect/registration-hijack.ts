@@ -33,7 +33,7 @@ import {
 import { isHome, knownAs, ownDevices, ownerOf, remember, storyOf, tell, type State } from './hijack-story.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, printable } from './phrases.ts';
-import { addDistinct, copy } from './story.ts';
+import { addDistinct, copy, withDistinct } from './story.ts';
 
 const parameters = z.strictObject({
   switches: amount(
@@ -124,7 +124,7 @@ class RegistrationHijack implements Detector<Taken['kind']> {
   #borrowed(event: RegisterAccepted, state: State, device: Device): EvidenceDraft[] {
     const { authUser } = event;
     if (authUser === null || state.authUsers.includes(authUser)) return [];
-    addDistinct(state.authUsers, authUser, 8);
+    state.authUsers = withDistinct(state.authUsers, authUser, 8);
     const resolved = this.#site.accounts.resolve(authUser);
     const user = event.aor.slice(0, Math.max(0, event.aor.lastIndexOf('@')));
     if (belongsTo(authUser, user) || (event.account !== null && belongsTo(authUser, event.account))) return [];

@@ -10,7 +10,13 @@ import { defineDetector, type Detector, type Shared } from './detector.ts';
 import type { Whose } from './habits.ts';
 import { counted, listed, named, placeOf, printable } from './phrases.ts';
 import { spend, spentWithin, type Spent } from './spent.ts';
-import { accountSubject, addDistinct, copy, FloodGate } from './story.ts';
+import { accountSubject, addDistinct, copy, FloodGate, withOne } from './story.ts';
+
+interface Said {
+  readonly level: 0 | 1 | 2;
+  readonly next: number;
+}
+const UNSAID: Said = { level: 0, next: 0 };
 
 /** What one account, one group or the office has spent. Plain. */
 interface Purse {
@@ -23,8 +29,8 @@ interface Purse {
   closed: number;
   /** calls that it was spent on, the latest 200 */
   calls: string[];
-  /** of each period: 0 nothing said, 1 warned, 2 reached; then the amount at which it is told again */
-  said: Record<Period, { level: 0 | 1 | 2; next: number }>;
+  /** of each period, null while nothing was said: 0 nothing, 1 warned, 2 reached; then the amount at which it is told again */
+  said: Readonly<Partial<Record<Period, Said>>> | null;
 }
 
 const USUAL_WEIGHT = 1 / 3;
@@ -90,21 +96,21 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
   #into(id: string, scope: Scope, name: string, closed: Millis | null, { key, sum, from, to, weight }: Charged): void {
     let purse = this.#purses.get(id);
     if (purse === undefined) {
-      purse = { scope, name, spent: [], since: null, closed: 0, calls: [], said: nothingSaid() };
+      purse = { scope, name, spent: [], since: null, closed: 0, calls: [], said: null };
       this.#purses.set(id, purse);
     }
-    spend(purse.spent, sum, from, to, weight);
+    purse.spent = spend(purse.spent, sum, from, to, weight);
     if (closed !== null) {
       if (purse.since === null || closed > purse.since) {
         purse.since = closed;
         purse.closed = 0;
-        purse.said.closed = { level: 0, next: 0 };
+        if (purse.said !== null) purse.said = { ...purse.said, closed: UNSAID };
       }
       // a late record of an earlier period is told by the day's budget alone
       if (closed === purse.since) purse.closed += sum;
     }
     if (purse.calls.at(-1) !== key && !purse.calls.includes(key)) {
-      purse.calls.push(key);
+      purse.calls = withOne(purse.calls, key);
       if (purse.calls.length > PURSE_CALLS) purse.calls.shift();
     }
     this.#touched.add(id);
@@ -127,16 +133,16 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     for (const period of PERIODS) {
       const money = this.#money(purse, period, at);
       const { sum } = money;
-      const said = purse.said[period];
+      const said = purse.said?.[period] ?? UNSAID;
       // most of the time next to nothing was spent: what is usual need not be asked
       if (said.level === 0 && money.weighed < (this.#least(purse, period) * (this.#p.warn || 100)) / 100) continue;
       const budget = this.#budget(purse, period, money, at);
       const warned = this.#p.warn > 0 && sum >= (budget * this.#p.warn) / 100;
       if (said.level > 0 && sum < (budget * Math.max(this.#p.warn, 1)) / 200)
-        purse.said[period] = { level: 0, next: 0 };
+        purse.said = { ...purse.said, [period]: UNSAID };
       const level = sum >= budget ? 2 : warned ? 1 : 0;
       if (level === 0 || level < said.level || (level === said.level && (level === 1 || sum < said.next))) continue;
-      purse.said[period] = { level, next: Math.max(sum, budget) * 2 };
+      purse.said = { ...purse.said, [period]: { level, next: Math.max(sum, budget) * 2 } };
       if (worst === null || level > worst.level || (level === worst.level && sum / budget > worst.sum / worst.budget))
         worst = { period, sum, budget, level };
     }
@@ -350,12 +356,6 @@ interface Reached {
   readonly budget: number;
   readonly level: 1 | 2;
 }
-
-const nothingSaid = (): Purse['said'] => ({
-  hour: { level: 0, next: 0 },
-  day: { level: 0, next: 0 },
-  closed: { level: 0, next: 0 },
-});
 
 const chargedOf = (calls: readonly [string, Cost][]): number =>
   calls.reduce((sum, [, { charged }]) => sum + charged, 0);

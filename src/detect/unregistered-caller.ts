@@ -21,7 +21,7 @@ import { callerOf } from './callers.ts';
 import { defineDetector, type Detector } from './detector.ts';
 import { amount, duration } from './parameters.ts';
 import { counted, listed, placeOf, printable } from './phrases.ts';
-import { accountSubject, addDistinct, addressSubject, copy, escalate, FloodGate, unsaid } from './story.ts';
+import { accountSubject, addressSubject, copy, escalate, FloodGate, unsaid, withDistinct } from './story.ts';
 import type { Said } from './story.ts';
 
 const parameters = z.strictObject({
@@ -125,16 +125,16 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
       this.#calls.set(event.call, call);
       const story = this.#story(call.story, subject, verdict, event.at);
       story.taken++;
-      addDistinct(story.numbers, number.e164 ?? number.dialled, 32);
-      addDistinct(story.places, placeOf(number), 8);
-      addDistinct(story.callKeys, event.call, 50);
+      story.numbers = withDistinct(story.numbers, number.e164 ?? number.dialled, 32);
+      story.places = withDistinct(story.places, placeOf(number), 8);
+      story.callKeys = withDistinct(story.callKeys, event.call, 50);
     }
     const story = this.#stories.get(call.story);
     if (story === undefined) return [];
-    addDistinct(story.sources, event.source, 8);
-    addDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
+    story.sources = withDistinct(story.sources, event.source, 8);
+    story.calls = withDistinct(story.calls, event.uniqueid ?? event.callId ?? event.call, 20);
     const caller = story.verdict === 'static' ? event.account : callerOf(event);
-    if (caller !== null) addDistinct(story.accounts, caller, 8);
+    if (caller !== null) story.accounts = withDistinct(story.accounts, caller, 8);
     if (event.userAgent !== '') story.userAgent = event.userAgent;
     this.#weigh(story, call, event);
     return this.#judge(call.story, story, event.at);
@@ -188,9 +188,9 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     if (!number.chargeable || !number.blockable) return [];
     const story = this.#story(`stranger|${source}|${key}`, addressSubject(source), 'stranger', event.at);
     story.refused++;
-    addDistinct(story.numbers, number.e164 ?? number.dialled, 32);
-    addDistinct(story.places, placeOf(number), 8);
-    addDistinct(story.sources, source, 8);
+    story.numbers = withDistinct(story.numbers, number.e164 ?? number.dialled, 32);
+    story.places = withDistinct(story.places, placeOf(number), 8);
+    story.sources = withDistinct(story.sources, source, 8);
     if (event.request.userAgent !== '') story.userAgent = event.request.userAgent;
     return this.#judge(`stranger|${source}|${key}`, story, event.at);
   }
@@ -200,7 +200,7 @@ class UnregisteredCaller implements Detector<Taken['kind']> {
     const call = this.#calls.get(event.call);
     const story = call === undefined ? undefined : this.#stories.get(call.story);
     if (call === undefined || story === undefined) return [];
-    addDistinct(story.calls, event.record.uniqueid, 20);
+    story.calls = withDistinct(story.calls, event.record.uniqueid, 20);
     if (call.connected || event.record.disposition !== 'ANSWERED') return [];
     call.connected = true;
     story.connected++;
