@@ -123,7 +123,10 @@ const together = (a: Seen, b: Seen): Seen => ({
 });
 
 /** Countries by calls, most first. */
-export function countriesIn(places: Readonly<Places> | null, day: number): { place: string; calls: number; last: Millis }[] {
+export function countriesIn(
+  places: Readonly<Places> | null,
+  day: number,
+): { place: string; calls: number; last: Millis }[] {
   const countries = new Map<string, Seen>();
   for (let i = 0; i < (places?.length ?? 0); i += WIDTH) {
     const name = placeName(places?.[i] ?? 0);
