@@ -5,6 +5,7 @@
  */
 import type { Settings } from './config.ts';
 import { Correlator } from './correlate/index.ts';
+import { CallStates } from './detect/call-states.ts';
 import type { Detector, Shared } from './detect/detector.ts';
 import { Friends } from './detect/friends.ts';
 import { detectors } from './detect/index.ts';
@@ -93,6 +94,7 @@ export class Pipeline {
       habits: this.habits,
       counted: this.habits.counted,
       friends: this.#friends,
+      states: new CallStates(),
       exits: new TrunkExits(site),
     };
     const parameters: Readonly<Record<string, unknown>> = options.detect;

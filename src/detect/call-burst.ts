@@ -58,12 +58,12 @@ class CallBurst implements Detector<PlacedEvent['kind']> {
   readonly #placed: PlacedCalls<Tag>;
   readonly #gate = new FloodGate();
 
-  constructor(p: z.output<typeof parameters>, site: Site, habits: Habits) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits, states }: Shared) {
     this.#p = p;
     this.#site = site;
     this.#habits = habits;
     const span = Math.max(HOUR, p.window);
-    this.#placed = new PlacedCalls(site, { span, most: HELD, trunks: true }, (number, subject) => {
+    this.#placed = new PlacedCalls(site, { states, span, most: HELD, trunks: true }, (number, subject) => {
       if (number.risk >= p.risk && !isUsual(habits, subject, number)) return 'risky';
       // a trunk brings many people's calls, and our own number in another country looks like a call there
       return subject.type === 'trunk' ? null : 'plain';
@@ -260,5 +260,5 @@ export default defineDetector({
   summary: 'Many chargeable calls in a short time, at one time, or to numbers in sequence',
   parameters,
   consumes: CALL_KINDS,
-  create: (p, site, { habits }: Shared) => new CallBurst(p, site, habits),
+  create: (p, site, shared) => new CallBurst(p, site, shared),
 });

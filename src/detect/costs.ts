@@ -154,6 +154,8 @@ export class Costs {
   #record(event: CallRecorded): string | null {
     const { record } = event;
     if (record.disposition !== 'ANSWERED' || record.answer === null) return null;
+    // nearly all: nothing of it costs anything, and no cost is held under its number
+    if (!event.live && this.#exits.of(record) === null && !this.#costs(record.dst)) return null;
     let key = event.call;
     let cost = this.#calls.get(key);
     // a second number that the same call led to is a call of its own
@@ -187,13 +189,18 @@ export class Costs {
     return fresh ? key : null;
   }
 
+  #costs(dialled: string): boolean {
+    const { chargeable, blockable } = this.#site.number(dialled);
+    return chargeable && blockable;
+  }
+
   #payer(account: string | null): string | null {
     return account === null || this.#site.networks.isTrunk(account) ? null : account;
   }
 
   #open(key: string, call: string, who: string | null, dialled: string, started: Millis): Cost | undefined {
+    if (!this.#costs(dialled)) return undefined;
     const number = this.#site.number(dialled);
-    if (!number.chargeable || !number.blockable) return undefined;
     const { perMinute, connection, by } = this.#site.rate(number);
     if (perMinute === 0 && connection === 0) return undefined;
     const cost: Cost = {

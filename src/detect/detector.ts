@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { EventKind, EventOf, EvidenceDraft } from '../model.ts';
 import type { Site } from '../site/site.ts';
+import type { CallStates } from './call-states.ts';
 import type { Friends } from './friends.ts';
 import type { CallCount } from './habit-calls.ts';
 import type { Habits } from './habits.ts';
@@ -24,6 +25,8 @@ export interface Shared {
   readonly friends: Friends;
   /** which events are a call of whom: what habits are learned from */
   readonly counted: CallCount;
+  /** what is known of calls that several hold */
+  readonly states: CallStates;
   /** where calls of records left by a trunk */
   readonly exits: TrunkExits;
 }

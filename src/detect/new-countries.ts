@@ -3,7 +3,7 @@ import type { DialledNumber, Site } from '../site/site.ts';
 import { DAY, formatDuration, HOUR, iso, MINUTE, SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
 import { countryOf } from './call-classes.ts';
-import type { Habits } from './habits.ts';
+import type { Shared } from './detector.ts';
 import { counted, named, placeOf } from './phrases.ts';
 import { citing, PlacedCalls, talkOf, talkOfAll, type Caller, type Placed, type PlacedEvent } from './placed-calls.ts';
 import { copy, escalate, unsaid, type Said } from './story.ts';
@@ -43,10 +43,15 @@ export class NewCountries {
   readonly #followed = new BoundedMap<Followed>(FOLLOWED);
 
   /** `isOrdinary`: are new countries everyday business of this caller? */
-  constructor(p: NewCountryParameters, site: Site, habits: Habits, isOrdinary: (subject: Subject) => boolean) {
+  constructor(
+    p: NewCountryParameters,
+    site: Site,
+    { habits, states }: Pick<Shared, 'habits' | 'states'>,
+    isOrdinary: (subject: Subject) => boolean,
+  ) {
     this.#p = p;
     this.#site = site;
-    this.#placed = new PlacedCalls(site, { span: p.follow, most: HELD }, (number, subject, started) => {
+    this.#placed = new PlacedCalls(site, { states, span: p.follow, most: HELD }, (number, subject, started) => {
       if (subject.type === 'number' || !habits.known()) return null;
       const country = countryOf(number);
       const key = `${subject.type}:${subject.value}|${country}`;

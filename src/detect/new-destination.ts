@@ -48,17 +48,17 @@ class NewDestination implements Detector<PlacedEvent['kind']> {
   readonly #followed: NewCountries;
   readonly #gate = new FloodGate();
 
-  constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits, states }: Shared) {
     this.#p = p;
     this.#site = site;
     this.#habits = habits;
-    this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) =>
+    this.#placed = new PlacedCalls(site, { states, span: p.window, most: HELD }, (number, subject, started) =>
       this.#tag(number, subject, started),
     );
     this.#followed = new NewCountries(
       p,
       site,
-      habits,
+      { habits, states },
       (subject) =>
         this.#isOrdinary() &&
         subject.type === 'account' &&

@@ -16,32 +16,17 @@ import {
 import type { DialledNumber, Site } from '../site/site.ts';
 import { SECOND } from '../time.ts';
 import { BoundedMap, type Packed } from '../windows.ts';
+import { CallStates, HeldCall, type Placed } from './call-states.ts';
 import { callerOf } from './callers.ts';
 import { accountSubject, addDistinct, addressSubject, copy, unsaid, withOne, type Said } from './story.ts';
+
+export type { Placed } from './call-states.ts';
 
 /** The calls that somebody places, followed over all feeds: what detectors of dialling habits have in common. */
 
 /** Kinds of events that `PlacedCalls` takes. */
 export const CALL_KINDS = ['call.started', 'call.updated', 'call.answered', 'call.ended', 'cdr'] as const;
 export type PlacedEvent = CallStarted | CallUpdated | CallAnswered | CallEnded | CallRecorded;
-
-/** One call. `T` is what its detector thought of it when it began. Plain. */
-export interface Placed<T> {
-  /** ringfence's key of the call, by which stories are joined */
-  readonly call: string;
-  who: string;
-  readonly dialled: string;
-  readonly started: Millis;
-  answered: Millis | null;
-  ended: Millis | null;
-  /** uniqueid where known, else Call-ID */
-  id: string;
-  /** '' while unknown */
-  source: string;
-  proof: SourceProof;
-  /** shared with calls that are alike */
-  tag: T;
-}
 
 /** One who places calls: an account; else the address they come from, the trunk they came in by, or the number alone. */
 export interface Caller {
@@ -60,7 +45,7 @@ export interface Caller {
 export interface Change<T> {
   readonly key: string;
   readonly caller: Caller;
-  readonly call: Placed<T>;
+  readonly call: HeldCall<T>;
   readonly at: Millis;
 }
 
@@ -74,6 +59,8 @@ export interface PlacedOptions {
   readonly most: number;
   /** are calls that came in by a trunk his who sent them? Else they are left out */
   readonly trunks?: boolean;
+  /** states shared with other detectors */
+  readonly states?: CallStates;
 }
 
 const CALLS = 20_000;
@@ -87,13 +74,15 @@ export class PlacedCalls<T> {
   readonly #site: Site;
   readonly #tag: Tagger<T>;
   readonly #options: PlacedOptions;
-  readonly #calls = new BoundedMap<Placed<T>>(CALLS);
+  readonly #states: CallStates;
+  readonly #calls = new BoundedMap<HeldCall<T>>(CALLS);
   readonly #callers = new BoundedMap<Caller>(CALLERS);
   readonly #tags = new Map<string, T>();
 
   constructor(site: Site, options: PlacedOptions, tag: Tagger<T>) {
     this.#site = site;
     this.#options = options;
+    this.#states = options.states ?? new CallStates();
     this.#tag = tag;
   }
 
@@ -113,7 +102,7 @@ export class PlacedCalls<T> {
     if (call === undefined) {
       // what had ended before it was heard of tells of a start that was not worth holding
       if (event.kind === 'call.ended' || this.#isNobodys(event.account, event.trunk)) return null;
-      call = this.#open(event.call, event.call, this.#subjectOf(event), event.dialled, event.startedAt);
+      call = this.#open(event, event.call, this.#subjectOf(event), event.dialled, event.startedAt);
       if (call === undefined) return null;
     } else if (!this.#rehome(event.call, call, this.#subjectOf(event))) return null;
     call.id = event.uniqueid ?? event.callId ?? event.call;
@@ -138,7 +127,7 @@ export class PlacedCalls<T> {
     if (call === undefined) {
       if (this.#isNobodys(event.account, event.trunk) || !this.#matters(record.dst)) return null;
       const subject = this.#subject(event.account, event.trunk, null, record.dst);
-      call = this.#open(key, event.call, subject, record.dst, record.start);
+      call = this.#open(event, key, subject, record.dst, record.start);
       if (call === undefined) return null;
     }
     if (record.uniqueid !== '') call.id = record.uniqueid;
@@ -171,27 +160,22 @@ export class PlacedCalls<T> {
     return { type: 'number', value: this.#site.number(dialled).e164 ?? dialled };
   }
 
-  #open(key: string, joined: string, subject: Subject, dialled: string, started: Millis): Placed<T> | undefined {
+  #open(
+    event: PlacedEvent,
+    key: string,
+    subject: Subject,
+    dialled: string,
+    started: Millis,
+  ): HeldCall<T> | undefined {
     const tag = this.#same(this.#tag(this.#site.number(dialled), subject, started));
     if (tag === null) return undefined;
-    const call: Placed<T> = {
-      call: joined,
-      who: '',
-      dialled,
-      started,
-      answered: null,
-      ended: null,
-      id: joined,
-      source: '',
-      proof: 'none',
-      tag,
-    };
+    const call = new HeldCall(this.#states.open(event, key, event.call, dialled, started), tag);
     this.#join(key, call, subject);
     this.#calls.set(key, call);
     return call;
   }
 
-  #join(key: string, call: Placed<T>, subject: Subject): void {
+  #join(key: string, call: HeldCall<T>, subject: Subject): void {
     const who = `${subject.type}:${subject.value}`;
     let caller = this.#callers.get(who);
     // a late record of an earlier time starts no story anew
@@ -211,7 +195,7 @@ export class PlacedCalls<T> {
   }
 
   /** The account or source was learnt after the start. False: to this detector the call is nothing any more. */
-  #rehome(key: string, call: Placed<T>, subject: Subject): boolean {
+  #rehome(key: string, call: HeldCall<T>, subject: Subject): boolean {
     const before = this.#callers.get(call.who);
     if (before === undefined || RANK[subject.type] <= RANK[before.subject.type]) return true;
     before.calls = before.calls.filter((k) => k !== key);
@@ -236,7 +220,7 @@ export class PlacedCalls<T> {
     return tag;
   }
 
-  #change(call: Placed<T>, at: Millis): Change<T> | null {
+  #change(call: HeldCall<T>, at: Millis): Change<T> | null {
     const caller = this.#callers.get(call.who);
     return caller === undefined ? null : { key: call.who, caller, call, at };
   }
@@ -246,8 +230,8 @@ export class PlacedCalls<T> {
   }
 
   /** A caller's calls that are still held, first started first. Records tell of calls in the order of their ends. */
-  of(caller: Caller): Placed<T>[] {
-    const held: Placed<T>[] = [];
+  of(caller: Caller): HeldCall<T>[] {
+    const held: HeldCall<T>[] = [];
     for (const key of caller.calls) {
       const call = this.#calls.peek(key);
       if (call !== undefined) held.push(call);
@@ -256,17 +240,15 @@ export class PlacedCalls<T> {
   }
 
   snapshot(): unknown {
-    return { calls: this.#calls.snapshot(copy), callers: this.#callers.snapshot(copy) };
+    return { calls: this.#calls.snapshot((call) => copy(call.plain())), callers: this.#callers.snapshot(copy) };
   }
 
   restore(snapshot: unknown): void {
     const s = snapshot as { calls: Packed<Placed<T>>[]; callers: Packed<Caller>[] };
     this.#callers.restore(s.callers, copy);
-    this.#calls.restore(s.calls, ({ tag, ...call }) => ({
-      ...call,
-      who: this.#callers.peek(call.who)?.key ?? call.who,
-      tag: this.#same(tag),
-    }));
+    this.#calls.restore(s.calls, (call) =>
+      HeldCall.from({ ...call, who: this.#callers.peek(call.who)?.key ?? call.who, tag: this.#same(call.tag) }),
+    );
   }
 }
 

@@ -103,13 +103,13 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
   readonly #zone: Zone;
   readonly #gate = new FloodGate();
 
-  constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits, states }: Shared) {
     this.#p = p;
     this.#site = site;
     this.#habits = habits;
     this.#zone = new Zone(site.timezone);
     this.#slow = new SlowRepeats(p, site, habits);
-    this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) => {
+    this.#placed = new PlacedCalls(site, { states, span: p.window, most: HELD }, (number, subject, started) => {
       const follows = this.#slow.follows(`${subject.type}:${subject.value}`, number);
       const tag = this.#tag(number, subject, started, !follows && isUsual(habits, subject, number));
       // what is usual by day, and cheap by night, is no matter; a slow attack must not become usual
@@ -145,7 +145,7 @@ class RepeatedDestination implements Detector<PlacedEvent['kind']> {
       if (verdict !== null) found.push(...this.#say(`${key}|${about}`, caller.subject, number, group, verdict, at));
     }
     const account = caller.subject.type === 'account' ? caller.subject.value : '';
-    if (risky && account !== '') found.push(...this.#together(about, { ...call, account }, number, at));
+    if (risky && account !== '') found.push(...this.#together(about, { ...call.plain(), account }, number, at));
     found.push(...this.#slow.connected(call, caller.subject, number, at));
     return found;
   }

@@ -51,10 +51,10 @@ class RiskyDestination implements Detector<(typeof CALL_KINDS)[number] | 'tick'>
   readonly #talking = new Set<string>();
   readonly #gate = new FloodGate();
 
-  constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits, states }: Shared) {
     this.#p = p;
     this.#site = site;
-    this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) => {
+    this.#placed = new PlacedCalls(site, { states, span: p.window, most: HELD }, (number, subject, started) => {
       const grave = isGrave(number) || number.kind === 'non-geographic';
       const invalid = number.kind === 'unknown' && number.international;
       const risky = grave || number.risk >= p.risk;

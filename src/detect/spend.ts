@@ -45,6 +45,8 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
   readonly #site: Site;
   readonly #shared: Shared;
   readonly #costs: Costs;
+  /** what a person set for all, by scope and period; 0: nothing */
+  readonly #general: Readonly<Record<Scope, Readonly<Record<Period, number>>>>;
   readonly #purses = new BoundedMap<Purse>(PURSES);
   readonly #gate = new FloodGate();
   /** purses into which money went since they were judged last; empty between events */
@@ -54,6 +56,12 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     this.#p = p;
     this.#site = site;
     this.#shared = shared;
+    const general = (scope: Scope): Record<Period, number> => ({
+      hour: p[`${scope}_hour`] ?? 0,
+      day: p[`${scope}_day`] ?? 0,
+      closed: p[`${scope}_closed`] ?? 0,
+    });
+    this.#general = { account: general('account'), group: general('group'), site: general('site') };
     this.#costs = new Costs(
       site,
       shared.exits,
@@ -159,7 +167,7 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
   /** The budget that a person set, for this one by name or for all. */
   #set({ scope, name }: Purse, period: Period): number | undefined {
     const own = scope === 'account' ? this.#p.accounts[name] : scope === 'group' ? this.#p.groups[name] : undefined;
-    const set = own?.[period] ?? this.#p[`${scope}_${period}`];
+    const set = own?.[period] ?? this.#general[scope][period];
     return set === 0 ? undefined : set;
   }
 

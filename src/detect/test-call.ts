@@ -46,10 +46,10 @@ class TestCall implements Detector<PlacedEvent['kind'] | 'tick'> {
   readonly #watched = new Set<string>();
   readonly #gate = new FloodGate();
 
-  constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits, states }: Shared) {
     this.#p = p;
     this.#site = site;
-    this.#placed = new PlacedCalls(site, { span: p.window, most: HELD }, (number, subject, started) =>
+    this.#placed = new PlacedCalls(site, { states, span: p.window, most: HELD }, (number, subject, started) =>
       isUsualCountry(habits, subject, number)
         ? null
         : {

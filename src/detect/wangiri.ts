@@ -53,11 +53,11 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
   /** calls to such numbers; the tag is the country */
   readonly #placed: PlacedCalls<string>;
 
-  constructor(p: z.output<typeof parameters>, site: Site, { habits }: Shared) {
+  constructor(p: z.output<typeof parameters>, site: Site, { habits, states }: Shared) {
     this.#p = p;
     this.#site = site;
     this.#habits = habits;
-    this.#placed = new PlacedCalls(site, { span: p.window, most: BACKS }, (number, _subject, started) => {
+    this.#placed = new PlacedCalls(site, { states, span: p.window, most: BACKS }, (number, _subject, started) => {
       const rang = number.e164 === null ? undefined : this.#rang.peek(number.e164);
       // records tell of a call-back when it is over, and the number may have rung again by then
       return rang === undefined || started < rang[0] || started - rang[1] > p.window ? null : countryOf(number);
@@ -77,7 +77,7 @@ class Wangiri implements Detector<PlacedEvent['kind']> {
     if (story === undefined) return [];
     const account = caller.subject.type === 'account' ? caller.subject.value : '';
     story.backs = story.backs.filter((other) => other.call !== call.call).slice(1 - BACKS);
-    story.backs.push({ ...copy(call), account });
+    story.backs.push({ ...call.plain(), account });
     return this.#judge(call.tag, story, at);
   }
 

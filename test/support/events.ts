@@ -28,6 +28,7 @@ import type {
   RequestSeen,
   Tick,
 } from '../../src/model.ts';
+import { CallStates } from '../../src/detect/call-states.ts';
 import { Friends } from '../../src/detect/friends.ts';
 import { CallCount } from '../../src/detect/habit-calls.ts';
 import type { Detector, DetectorDefinition, Shared } from '../../src/detect/index.ts';
@@ -417,6 +418,7 @@ export function judge(
     habits: noHabits,
     friends,
     counted,
+    states: new CallStates(),
     exits: new TrunkExits(site),
     ...shared,
   });
