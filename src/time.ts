@@ -83,7 +83,7 @@ export class Zone {
     if (!utc && !IANAZone.isValidZone(name)) throw new RangeError(`no such time zone: ${name}`);
     this.name = name;
     let offsets = Zone.#known.get(name);
-    if (offsets === undefined) Zone.#known.set(name, (offsets = new Map()));
+    if (offsets === undefined) Zone.#known.set(name, (offsets = new Map<number, Millis>()));
     this.#offsets = offsets;
     this.#zone = utc ? FixedOffsetZone.utcInstance : IANAZone.create(name);
   }

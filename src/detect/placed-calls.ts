@@ -160,13 +160,7 @@ export class PlacedCalls<T> {
     return { type: 'number', value: this.#site.number(dialled).e164 ?? dialled };
   }
 
-  #open(
-    event: PlacedEvent,
-    key: string,
-    subject: Subject,
-    dialled: string,
-    started: Millis,
-  ): HeldCall<T> | undefined {
+  #open(event: PlacedEvent, key: string, subject: Subject, dialled: string, started: Millis): HeldCall<T> | undefined {
     const tag = this.#same(this.#tag(this.#site.number(dialled), subject, started));
     if (tag === null) return undefined;
     const call = new HeldCall(this.#states.open(event, key, event.call, dialled, started), tag);

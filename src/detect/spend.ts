@@ -57,9 +57,9 @@ class Spend implements Detector<(typeof COST_KINDS)[number]> {
     this.#site = site;
     this.#shared = shared;
     const general = (scope: Scope): Record<Period, number> => ({
-      hour: p[`${scope}_hour`] ?? 0,
-      day: p[`${scope}_day`] ?? 0,
-      closed: p[`${scope}_closed`] ?? 0,
+      hour: p[`${scope}_hour`],
+      day: p[`${scope}_day`],
+      closed: p[`${scope}_closed`],
     });
     this.#general = { account: general('account'), group: general('group'), site: general('site') };
     this.#costs = new Costs(
