@@ -580,6 +580,21 @@ function buildProgram(): Command {
     .description('tells through each channel of [notify], or one, that this is a test, and says what became of it')
     .action(action(() => import('./commands/notify-test.ts')));
 
+  const console = program.command('console').description('the web page of the daemon (docs/console.md)');
+  console
+    .command('user')
+    .addArgument(program.createArgument('[verb]', 'what').choices(['add', 'remove', 'list']).default('list'))
+    .argument('[name]')
+    .description('who may log in; the password is typed, or comes from a file or as a line of stdin')
+    .addOption(
+      new Option('--role <role>', 'read: look; act: also acknowledge, block, undo')
+        .choices(['read', 'act'])
+        .default('read'),
+    )
+    .option('--password-file <file>', 'file with the password')
+    .option('--replace', 'another password and role for one who is there', false)
+    .action(action(() => import('./commands/console-user.ts')));
+
   const config = program.command('config').description('settings');
   config
     .command('check [file]')

@@ -2,8 +2,9 @@ import type { Config } from '../config.ts';
 import type { AlarmNotice } from '../console/alarms.ts';
 import { Metrics } from '../console/metrics.ts';
 import type { FeedReading, Readings } from '../console/readings.ts';
-import { servePages, type Page, type PagesServer } from '../console/server.ts';
+import { servePages, type Page, type PagesOptions, type PagesServer } from '../console/server.ts';
 import { Tally } from '../console/tally.ts';
+import type { Web } from '../console/web.ts';
 import type { CdrFollower } from '../collect/cdr-file.ts';
 import type { HepCollector } from '../collect/hep.ts';
 import type { Counters } from '../counters.ts';
@@ -19,6 +20,7 @@ import type { JudgementStore, Recorder } from '../respond/recorder.ts';
 import type { Store } from '../store/index.ts';
 import { MINUTE, SECOND } from '../time.ts';
 import type { Target } from './feeds.ts';
+import { RunConsole } from './run-console.ts';
 import { RunAlarms } from './run-alarms.ts';
 import { tellSystemd, watchdogEvery } from './systemd.ts';
 import { version } from './version.ts';
@@ -42,6 +44,8 @@ export interface RunHealthOptions {
   readonly channels: () => readonly ChannelHealth[];
   /** the crypto gateway, here or in a process of its own */
   readonly gateway: () => Readings['gateway'];
+  /** the web page; null: there is none */
+  readonly web?: () => Web | null;
   /** tells people that something is wrong with ringfence itself, or well again */
   readonly told?: (notice: AlarmNotice) => void;
 }
@@ -104,8 +108,12 @@ export class RunHealth {
       progress: () => this.progress(),
       calls: () => this.#calls,
     });
-    if (own.listen !== '') await this.#serve(own.listen, null);
-    if (metrics.listen !== '') await this.#serve(metrics.listen, metrics.allow);
+    if (own.listen !== '') {
+      const web = this.#options.web?.() ?? null;
+      const app = web === null ? {} : { app: web.handle.bind(web), tls: RunConsole.tlsOf(this.#options.config) };
+      await this.#serve({ ...app, listen: own.listen, allow: own.allow, names: own.names }, web !== null);
+    }
+    if (metrics.listen !== '') await this.#serve({ listen: metrics.listen, allow: metrics.allow }, false);
     const every = watchdogEvery();
     if (every !== null) this.#every(every, () => this.#feed());
   }
@@ -120,14 +128,16 @@ export class RunHealth {
   }
 
   /** A port that another program has keeps nobody from being watched: it is said, and tried again. */
-  async #serve(listen: string, allow: readonly string[] | null): Promise<void> {
+  async #serve(place: Omit<PagesOptions, 'pages' | 'counters' | 'log'>, console: boolean): Promise<void> {
     const { counters, log } = this.#options;
+    const origin = `${place.tls === undefined ? 'http' : 'https'}://${place.listen.replace(/:\d+$/, '')}`;
     const attempt = async (): Promise<boolean> => {
       try {
-        const server = await servePages({ listen, allow, pages: this.#pages(), counters, log });
+        const server = await servePages({ ...place, pages: this.#pages(), counters, log });
         if (this.#closed) await server.close();
         else this.#servers.push(server);
-        log.info(`metrics and health at http://${listen.replace(/:\d+$/, '')}:${server.port}/metrics`);
+        if (console) log.info(`the console at ${origin}:${server.port}/`);
+        log.info(`metrics and health at ${origin}:${server.port}/metrics`);
         return true;
       } catch (error) {
         log.error(`no metrics and health there, trying again every minute: ${messageOf(error)}`);

@@ -13,14 +13,16 @@ import type { Store } from '../store/index.ts';
 import { DAY, HOUR, MINUTE, parseDuration, SECOND } from '../time.ts';
 import { enforces } from './acting.ts';
 import { AnswerKeeper } from './audit/answer-store.ts';
+import type { Hand } from './by-hand.ts';
 import { readSecrets, startAmi, startCdr, startHep, type Target } from './feeds.ts';
 import { lockStore } from './lock.ts';
 import { RunActing } from './run-acting.ts';
 import { RunHealth } from './run-health.ts';
 import { tellSystemd } from './systemd.ts';
 import { RunAudit } from './run-audit.ts';
-import { startRunControl } from './run-control.ts';
 import { RunGateway } from './run-gateway.ts';
+import { RunConsole } from './run-console.ts';
+import { handOf, startRunControl } from './run-control.ts';
 import { RunNotify } from './run-notify.ts';
 import { storeOf } from './open-store.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
@@ -107,6 +109,9 @@ class Daemon {
   readonly #audit: RunAudit;
   readonly #notify: RunNotify;
   readonly #gateway: RunGateway;
+  readonly #hand: Hand;
+  /** null: [console] listen = "" */
+  readonly #console: RunConsole | null;
   readonly #timers: NodeJS.Timeout[] = [];
   #hep: Awaited<ReturnType<typeof startHep>> = null;
   #cdr: ReturnType<typeof startCdr> = null;
@@ -134,6 +139,7 @@ class Daemon {
       ready: () => this.#ready,
       channels: () => this.#notify.health(),
       gateway: () => this.#gateway.reading(),
+      web: () => this.#console?.web ?? null,
       told: (notice) => this.#notify.alarm(notice),
     });
     const print = alertPrinter(output, textOptions(site, output));
@@ -167,6 +173,17 @@ class Daemon {
       recorder: () => this.#recorder,
     });
     this.#notify = new RunNotify({ config, site, store, counters, log, enforcer: () => this.#acting.enforcer });
+    const shared = { settings: () => this.#settings, target: () => this.#target };
+    this.#hand = handOf({ ...shared, store, enforcer: this.#acting.enforcer, keys: this.#acting.keys });
+    this.#console =
+      config.settings.console.listen === ''
+        ? null
+        : new RunConsole({
+            ...{ ...shared, config, store, log },
+            readings: () => this.#health.readings(),
+            hand: () => this.#hand,
+            note: (entry) => this.#audit.note(entry),
+          });
   }
 
   #pipeline({ settings }: Config, site: Site): Pipeline {
@@ -182,6 +199,7 @@ class Daemon {
       if (event.kind !== 'tick') this.#recorder.touched();
       this.#acting.watch(event);
       this.#health.event(event);
+      this.#console?.event(event);
     };
     const { detect, respond } = settings;
     const enforce = enforces(settings);
@@ -210,9 +228,7 @@ class Daemon {
       log: this.#log,
     };
     this.#control = await startRunControl({
-      ...{ store: this.#store, log: this.#log, enforcer: this.#acting.enforcer, keys: this.#acting.keys },
-      settings: () => this.#settings,
-      target: () => this.#target,
+      ...{ store: this.#store, log: this.#log, hand: this.#hand },
       status: () => this.#status(),
       reload: () => this.reload(this.#config.file ?? undefined),
       gateway: {
@@ -384,6 +400,7 @@ class Daemon {
   async stop(): Promise<boolean> {
     this.#control?.close();
     for (const timer of this.#timers) clearInterval(timer);
+    this.#console?.close();
     const closed = Promise.all([this.#hep?.close(), this.#ami?.close(), this.#health.close(), this.#gateway.close()]);
     await Promise.race([closed, sleep(CLOSE_WITHIN, undefined, { ref: false })]);
     this.#cdr?.close();

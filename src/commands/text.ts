@@ -42,6 +42,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'audit',
   'privacy',
   'notify',
+  'console',
 ]);
 
 /** How text is written here: the site's language and zone, colour and width of the terminal. */

@@ -10,6 +10,7 @@ import { NFT_TABLE } from '../pbx/nft.ts';
 import { KAMAILIO_TABLES } from '../respond/targets/kamailio.ts';
 import { SECOND } from '../time.ts';
 import { amiOf, kamailioOf } from './acting.ts';
+import { usersPath } from './console-users.ts';
 import { directly, storePath } from './direct.ts';
 import { reason } from './hand-command.ts';
 import { keptFolder } from './kept-secrets.ts';
@@ -267,11 +268,14 @@ function leaveKamailioFiles(given: string | undefined, done: Done): void {
 
 /** The store with all that SQLite and the daemon put beside it, the CA's keys, the settings and the secrets that they name. */
 function purge(config: Config, store: string, done: Done): void {
-  const { hep, asterisk, notify } = config.settings;
-  const named = [asterisk.ami?.secret_file, hep?.password_file, notify.phone?.secret_file].flatMap((file) =>
-    file === undefined ? [] : [resolve(config.directory, file)],
-  );
-  const keys = [keyStorePath(config), resolve(config.directory, config.settings.crypto.master_key_file)];
+  const { hep, asterisk, notify, console } = config.settings;
+  const secrets = [asterisk.ami?.secret_file, hep?.password_file, notify.phone?.secret_file, console.proxy_secret_file];
+  const named = secrets.flatMap((file) => (file === undefined ? [] : [resolve(config.directory, file)]));
+  const keys = [
+    keyStorePath(config),
+    resolve(config.directory, config.settings.crypto.master_key_file),
+    usersPath(config),
+  ];
   const files = ['', '-wal', '-shm', '.lock', '.sock', '.audit.key', '.scan.lock'].map((ending) => `${store}${ending}`);
   for (const path of [...files, ...keys, ...named, ...(config.file === null ? [] : [config.file])]) {
     if (!existsSync(path)) continue;

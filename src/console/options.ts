@@ -26,16 +26,73 @@ const reachable = (text: string): boolean => {
 };
 const duration = z.string().refine((text) => parseDuration(text).ok, { error: 'write it like 2m or 1h' });
 
-/** [console]: what people and programs of this machine look at. */
-export const consoleOptions = z.strictObject({
-  listen: place
-    .refine((text) => !reachable(text), {
-      error:
-        'the console is for this machine alone (127.0.0.1 or [::1]); [metrics] listen lets a Prometheus elsewhere in',
-    })
-    .default('127.0.0.1:8089')
-    .describe('address:port of /metrics, /healthz and /readyz for this machine, loopback only; "" = none'),
+/** A host name as it stands in an address: `console.example.net`. */
+const hostName = z.string().regex(/^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/, {
+  error: 'write a host name alone, like console.example.net',
 });
+const headerName = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}$/, { error: 'write the name of a header, like X-Remote-User' });
+
+/** [console]: what people and programs of this machine look at. */
+export const consoleOptions = z
+  .strictObject({
+    listen: place
+      .default('127.0.0.1:8089')
+      .describe('address:port of the web page, of /metrics, /healthz and /readyz; "" = none'),
+    allow: z
+      .array(z.string().refine(isAddressOrBlock, { error: 'not an IP address or CIDR block' }))
+      .default([])
+      .describe('addresses or blocks that may come beside this machine; anybody else is cut off and counted'),
+    names: z
+      .array(hostName)
+      .default([])
+      .describe('host names by which browsers may call it, beside its addresses and localhost; any other is refused'),
+    cert_file: z.string().min(1).optional().describe('certificate chain for TLS, PEM; needed beyond this machine'),
+    key_file: z.string().min(1).optional().describe('its private key, PEM'),
+    users_file: z
+      .string()
+      .default('')
+      .describe('who may log in, made by ringfence console user add; "" = beside the store'),
+    session: duration.default('12h').describe('after so long everybody has to log in again'),
+    idle: duration.default('1h').describe('after so long without a click too'),
+    proxy_header: headerName
+      .optional()
+      .describe(
+        'header by which a reverse proxy on this machine names who has logged in there; needs proxy_secret_file',
+      ),
+    proxy_secret_file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('file with what the proxy sends as X-Ringfence-Secret: without it any program here could name itself'),
+    proxy_act: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('names by that header that may act; all others may read'),
+    countries_file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('where addresses are, for the map: CSV of first address, last address, ISO 3166-1 country'),
+  })
+  .refine(({ listen, cert_file }) => !reachable(listen) || cert_file !== undefined, {
+    path: ['listen'],
+    error:
+      'beyond this machine the console needs TLS: give cert_file and key_file, or listen on 127.0.0.1; [metrics] listen lets a Prometheus elsewhere in',
+  })
+  .refine(({ listen, allow }) => !reachable(listen) || allow.length > 0, {
+    path: ['allow'],
+    error: 'listen can be reached by others: name those who may come, as ["192.0.2.0/24"]',
+  })
+  .refine(({ cert_file, key_file }) => (cert_file === undefined) === (key_file === undefined), {
+    path: ['key_file'],
+    error: 'cert_file and key_file go together',
+  })
+  .refine(({ proxy_header, proxy_secret_file }) => (proxy_header === undefined) === (proxy_secret_file === undefined), {
+    path: ['proxy_secret_file'],
+    error: 'proxy_header and proxy_secret_file go together',
+  });
 
 /** [metrics]: the same three, for a Prometheus on another machine. */
 export const metricsOptions = z

@@ -103,6 +103,12 @@ export class Calls {
     return this.#byKey.peek(key);
   }
 
+  /** Calls that were answered and have not ended, the last to show life first; at most `limit`, and how many there are. */
+  up(limit: number): { readonly calls: readonly CallFacts[]; readonly all: number } {
+    const keys = [...this.#running.keys()].slice(-limit).reverse();
+    return { calls: keys.flatMap((key) => this.#byKey.peek(key) ?? []), all: this.#running.size };
+  }
+
   /** The PBX took a call on, says one feed. Told as started once; what a second feed adds is told as an update. */
   start(s: CallSighting): Call {
     const known =

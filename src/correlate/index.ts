@@ -158,6 +158,16 @@ export class Correlator {
     return this.#calls.byKey(key) ?? null;
   }
 
+  /** Calls that are up, the last to show life first; at most `limit`, and how many there are. */
+  callsUp(limit: number): { readonly calls: readonly CallFacts[]; readonly all: number } {
+    return this.#calls.up(limit);
+  }
+
+  /** Who is registered now, and by which bindings. */
+  registered(): IterableIterator<readonly [name: string, bindings: readonly Binding[]]> {
+    return this.#registrations.all();
+  }
+
   /**
    * Channels by which the caller is in a call, for hanging up: `target` is ringfence's key of the call, a uniqueid or a Call-ID.
    * [] while the PBX has not told them, or when the call is forgotten.

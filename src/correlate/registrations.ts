@@ -128,6 +128,15 @@ export class Registrations {
     return held === undefined ? [] : held.filter((h) => h.binding.expiresAt > at);
   }
 
+  /** Who is registered now: account (or AOR, where it is none of a known account) and its live bindings. */
+  *all(): IterableIterator<readonly [name: string, bindings: readonly Binding[]]> {
+    const at = this.#context.clock.now;
+    for (const [key, held] of this.#byAor.entries()) {
+      const live = held.flatMap(({ binding }) => (binding.expiresAt > at ? [binding] : []));
+      if (live.length > 0) yield [key, live];
+    }
+  }
+
   /** Is this contact among the AOR's live bindings? */
   knows(aor: string, account: string | null, uri: string): boolean {
     const own = contactKey(uri);

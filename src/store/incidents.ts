@@ -97,7 +97,7 @@ interface Place {
 
 const START: Place = { severity: SEVERITIES.length, openedAt: Number.MAX_SAFE_INTEGER, id: '' };
 
-function placeOf(token: string | undefined): Place {
+export function placeOf(token: string | undefined): Place {
   if (token === undefined) return START;
   const match = /^([0-4])\.(\d{1,16})\.([\w-]{1,64})$/.exec(token);
   if (match === null) throw new InputError('input-malformed', `"${token}" is not a page of the list of incidents`);

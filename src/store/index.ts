@@ -18,6 +18,7 @@ import { digestAnswersTable, type DigestAnswersTable } from './digest-answers.ts
 import { enforcementTable, type EnforcementTable } from './enforcement.ts';
 import { evidenceTable, type EvidenceTable } from './evidence.ts';
 import { prepareFile } from './file.ts';
+import { incidentSearch, type SearchIncidents } from './incident-search.ts';
 import { incidentsTable, type IncidentsTable } from './incidents.ts';
 import { metaTable, type MetaTable } from './meta.ts';
 import { offsetsTable, type Cursor, type FilePosition, type OffsetsTable } from './offsets.ts';
@@ -58,6 +59,7 @@ export type { DeliveriesTable, Delivery, DeliveryState, NewDelivery } from './de
 export type { SealedAnswer } from './digest-answers.ts';
 export type { Enforcement, EnforcementTable } from './enforcement.ts';
 export type { Enrolment, EnrolmentsTable } from './enrolments.ts';
+export type { FoundPage, SearchIncidents } from './incident-search.ts';
 export type { IncidentPage, IncidentQuery } from './incidents.ts';
 export type { MetaTable } from './meta.ts';
 export type { Cursor, FilePosition, StoredPosition } from './offsets.ts';
@@ -148,6 +150,8 @@ export type Resolved =
 export interface Store extends Tables {
   /** what reports ask */
   readonly reporting: Reporting;
+  /** a text among the incidents, for people who look for something */
+  readonly searchIncidents: SearchIncidents;
   /** absolute path of the file, or ':memory:' */
   readonly path: string;
   /** @throws StoreError; whatever is thrown, nothing of `work` stays */
@@ -247,6 +251,7 @@ function createStore(connection: Connection, clock: () => Millis): Store {
     ...tables,
     path: connection.path,
     reporting: reporting(connection),
+    searchIncidents: incidentSearch(connection),
     transaction: (work) => connection.transaction(work),
     commitJudged: (judged) => commitJudged(connection, tables, judged, clock()),
     resolve: (id) => resolve(tables, id),

@@ -1,4 +1,5 @@
 export { de } from './de.ts';
+export { consoleWordsOf, type ConsoleWords } from './console-words.ts';
 export { alarmText, type AlarmMoment, type AlarmText } from './alarms.ts';
 export { en } from './en.ts';
 export type { Report, ReportDestination, ReportKey, ReportPart, ReportStory } from './report.ts';
@@ -21,9 +22,9 @@ export { fit, plain, width, wrap, type Painter } from './layout.ts';
 export { alertLine, incidentTable, SHORT_ID, type TextOptions } from './list.ts';
 export { responseTable, responseTest, type JudgedRow, type RuleRow, type VerdictRow } from './response.ts';
 export { brokenBy, type Broken, type Measured, type RuleText } from './broken.ts';
-export { explain, type IncidentStory, type ShowOptions } from './show.ts';
+export { explain, numbersOf, type IncidentStory, type ShowOptions, type TellingOf } from './show.ts';
 export { explanationOf } from './explanation.ts';
-export { timelineOf } from './timeline.ts';
+export { timelineOf, type Entry } from './timeline.ts';
 export { shellWord, visible } from './visible.ts';
 export { weaknessText, type Weakness } from './weakness.ts';
 export type { Advice, ResponseBounds, Seen, Words } from './words.ts';

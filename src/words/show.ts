@@ -109,7 +109,7 @@ function overview({ incident, evidence, acknowledgements, aliases }: IncidentSto
 }
 
 /** Numbers that evidence names, each once, as E.164 where it is that. */
-function numbersOf(evidence: readonly Evidence[]): string[] {
+export function numbersOf(evidence: readonly Evidence[]): string[] {
   const named = evidence.flatMap(({ facts, subject }): readonly string[] => [
     ...(subject.type === 'number' ? [subject.value] : []),
     ...(Array.isArray(facts['numbers']) ? (facts['numbers'] as readonly string[]) : []),

@@ -3,7 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 
-const BENCHMARKS = ['hep-stages', 'hep-udp', 'hep-run', 'cdr-scan', 'habits', 'memory', 'sip', 'keys', 'smime'];
+const BENCHMARKS = [
+  'hep-stages',
+  'hep-udp',
+  'hep-run',
+  'cdr-scan',
+  'habits',
+  'memory',
+  'sip',
+  'keys',
+  'smime',
+  'console',
+];
 const wanted = process.argv.slice(2);
 
 console.log(`node ${process.version}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, load ${loadavg()[0]?.toFixed(1) ?? '?'}`); // prettier-ignore

@@ -123,10 +123,11 @@ describe('ringfence uninstall', () => {
   it('--purge deletes the store, the settings and the secrets, and wants a yes', async () => {
     database(new Map());
     writeFileSync(join(place, 'own/ringfence.db.lock'), '');
+    writeFileSync(join(place, 'own/ringfence.db.users'), '');
     await assert.rejects(run({ purge: true }), /--purge wants a yes/);
     assert.ok(existsSync(settings));
     await run({ purge: true, yes: true });
-    for (const name of ['ringfence.toml', 'ami.secret', 'hep.password', 'ringfence.db.lock'])
+    for (const name of ['ringfence.toml', 'ami.secret', 'hep.password', 'ringfence.db.lock', 'ringfence.db.users'])
       assert.ok(!existsSync(join(place, 'own', name)), name);
   });
 });
