@@ -106,12 +106,14 @@ export function wrapContact(uri: string, inside: Place, token: string): Parsed<s
     : refused(`a Contact of ${uri.length} bytes is too long to be wrapped`);
 }
 
+const PRINTABLE = /^[\x21-\x7e]+$/;
+
 /** What a Contact of ours stands for; null: it is none. */
 export function unwrapContact(uri: SipUri): { readonly token: string; readonly contact: string } | null {
   const [token = '', wrapped, ...more] = (uri.parameters[FLOW] ?? '').split('.');
   if (wrapped === undefined || more.length > 0 || token.length !== 22) return null;
   const contact = Buffer.from(wrapped, 'base64url').toString();
-  return parseUri(contact).ok ? { token, contact } : null;
+  return parseUri(contact).ok && PRINTABLE.test(contact) ? { token, contact } : null;
 }
 
 /** The URI within a Contact value is given another text; its parameters stay. */

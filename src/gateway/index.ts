@@ -82,6 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     upstreams: upstreamsOf(options),
     allow: settings.inside_allow,
     checkEvery: settings.check_every,
+    context: () => options.context(undefined),
     log,
     counters,
     received: (bytes, origin) => border?.fromInside(bytes, origin),

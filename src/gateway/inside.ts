@@ -1,7 +1,7 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
+import { connect as connectTls, TLSSocket, type SecureContext } from 'node:tls';
 import { randomBytes } from 'node:crypto';
 import { canonicalAddress, CidrSet } from '../address.ts';
 import type { Counters } from '../counters.ts';
@@ -32,6 +32,8 @@ export interface InsideSettings {
   /** further addresses that may send requests */
   readonly allow: readonly string[];
   readonly checkEvery: Millis;
+  /** for a PBX that comes by TLS */
+  readonly context: () => SecureContext;
   readonly log: Log;
   readonly counters: Counters;
   /** @param bytes a whole message, the receiver's own */
@@ -44,6 +46,7 @@ const MISSES = 2;
 const CHECK_WITHIN: Millis = 2_000;
 /** What a stream may owe its peer before it is given up: a PBX that does not read. */
 const MOST_QUEUED = 8 << 20;
+const TLS_HANDSHAKE = 22;
 /** Names of upstreams are looked up again so often. */
 const NAMES_KEPT: Millis = 60_000;
 
@@ -188,11 +191,20 @@ export class InsideSockets implements Inside {
   #accepted(socket: Socket): void {
     const peer = peerOf(socket);
     const known = this.#neighbours.some(({ address }) => address === peer.address) || this.#allow.has(peer.address);
-    if (known) this.#read(socket, 'tcp', null);
-    else {
+    if (!known) {
       this.#settings.counters.add('gateway.inside.refused');
       socket.destroy();
+      return;
     }
+    socket.on('error', () => undefined);
+    // one port for both: a TLS record of a handshake begins with 22 (RFC 8446 section 5.1), no SIP message does
+    socket.once('readable', () => {
+      const first = socket.read(1) as Buffer | null;
+      if (first === null) return;
+      socket.unshift(first);
+      if (first[0] !== TLS_HANDSHAKE) this.#read(socket, 'tcp', null);
+      else this.#read(new TLSSocket(socket, { isServer: true, secureContext: this.#settings.context() }), 'tls', null);
+    });
   }
 
   /** Messages of a stream, until it breaks its framing or ends. */
@@ -245,7 +257,7 @@ export class InsideSockets implements Inside {
         ? connectTls({
             host: address,
             port,
-            servername: settings.host,
+            ...(isIP(settings.host) === 0 ? { servername: settings.host } : {}),
             minVersion: 'TLSv1.2',
             ...(settings.ca === null ? {} : { ca: settings.ca }),
           })
