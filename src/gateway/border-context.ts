@@ -34,6 +34,8 @@ export interface BorderOptions {
   readonly tag: () => string;
   /** '' : none */
   readonly sourceHeader: string;
+  /** '' : none */
+  readonly accountHeader: string;
   readonly failoverAfter: Millis;
   /** requests without final answer that an account's session may have */
   readonly pending: number;

@@ -100,7 +100,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const policy = new Policy(policyOf(accounts, settings, options.emergency));
   border = new Border({
     ...{ keys, flows, inside, outside, policy, counters, edges: options.edges },
-    ...{ tell: options.tell, latency: options.latency, now: Date.now, sourceHeader: settings.source_header },
+    ...{
+      tell: options.tell,
+      latency: options.latency,
+      now: Date.now,
+      sourceHeader: settings.source_header,
+      accountHeader: settings.account_header,
+    },
     alsoOutside: listen.map(({ host, port }): Place => ({ transport: 'tls', host, port })),
     mirror: (direction, peer, payload, at) => {
       const mirrored =

@@ -154,6 +154,13 @@ export const gatewayOptions = z.strictObject({
     .describe(
       'header that tells the PBX the true source, as X-Real-Source: taken out of what strangers send; "": none, Via has it',
     ),
+  account_header: z
+    .string()
+    .regex(/^(?:X-[A-Za-z0-9-]{1,60})?$/, { error: 'a header name that begins with X-' })
+    .default('')
+    .describe(
+      'header that tells the PBX whose key was proved, as X-Account, by which Asterisk knows a trunk (match_header); taken out of what comes; "": none',
+    ),
   secret_file: z
     .string()
     .min(1)

@@ -206,6 +206,11 @@ export class ToUpstream {
     if (flow.trunk === null) draft.remove(...NOT_THEIRS);
     draft.remove(...SECRET_CALL);
     if (options.sourceHeader !== '') draft.set(options.sourceHeader, flow.peer.address);
+    if (options.accountHeader !== '') {
+      draft.remove(options.accountHeader);
+      const [account] = flow.kind === 'csc' ? flow.accounts : [];
+      if (account !== undefined) draft.set(options.accountHeader, account);
+    }
     if (request.method === 'REGISTER') {
       if (!this.#register(draft, flow, upstream)) return new Refusal(400);
     } else if (request.toTag === '' && DIALOG_FORMING.includes(request.method))

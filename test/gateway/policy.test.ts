@@ -190,11 +190,14 @@ describe('gateway: whose name is in a request, and may it go there', () => {
       ['1001', 0],
       ['trunk-a', 1],
     ] as const) {
-      const { inside, open, toSession } = makeBorder({ settings: { sourceHeader: 'X-Source' } });
-      const more = ['P-Asserted-Identity: <sip:boss@pbx>', 'X-Source: 192.0.2.1', 'CGS-Callee: abc'];
+      const { inside, open, toSession } = makeBorder({
+        settings: { sourceHeader: 'X-Source', accountHeader: 'X-Account' },
+      });
+      const more = ['P-Asserted-Identity: <sip:boss@pbx>', 'X-Source: 192.0.2.1', 'X-Account: boss', 'CGS-Callee: abc'];
       toSession(open(new FakeSession(account)), sipRequest({ method: 'INVITE', from: account, more }));
       const [sent = ''] = inside.take();
       assert.equal(sent.includes('P-Asserted-Identity') ? 1 : 0, kept);
+      assert.deepEqual(sent.match(/X-Account: .*/g), [`X-Account: ${account}`]);
       assert.ok(sent.includes('X-Source: 203.0.113.7\r\n') && !sent.includes('192.0.2.1') && !sent.includes('CGS-'));
     }
   });

@@ -80,6 +80,11 @@ function phonesThrough(lab: () => Lab, options: LabGatewayOptions): void {
     assert.equal(other.calls.length, calls);
   });
 
+  it('sends a text, which the other gets', async () => {
+    assert.equal((await phone.ask('MESSAGE', '1002', 'see you at noon')).status, 202);
+    await until('the text', 5_000, () => other.texts.includes('see you at noon'));
+  });
+
   it('asks by OPTIONS and is refused by the PBX where it is busy', async () => {
     assert.equal((await phone.ask('OPTIONS', '1002')).status, 200);
     const call = phone.dial('00371486');

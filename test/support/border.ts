@@ -140,6 +140,7 @@ export function makeBorder(
     now: () => now,
     tag: () => 'gwtag',
     sourceHeader: '',
+    accountHeader: '',
     failoverAfter: 2_000,
     pending: 100,
     later: (wait, work) => timers.push({ at: now + wait, work }),

@@ -44,6 +44,16 @@ export interface HepTarget {
   readonly host?: string;
 }
 
+/** The other side of a trunk, and how it is reached and known where that is not its address. */
+export interface TrunkPlace {
+  readonly host: string;
+  readonly port: number;
+  /** Contact of its AOR, default `sip:host:port`. */
+  readonly contact?: string;
+  /** `Name: value` of a header that its requests have, in place of its address. */
+  readonly header?: string;
+}
+
 export interface PbxOptions {
   readonly directory: string;
   readonly moduleDirectory: string;
@@ -58,7 +68,7 @@ export interface PbxOptions {
   readonly labSecret: string;
   readonly rtpPorts: readonly [number, number];
   readonly accounts: readonly Account[];
-  readonly trunk?: { readonly host: string; readonly port: number };
+  readonly trunk?: TrunkPlace;
   /** The dialplan of the context where calls from phones and, as `carrier`, calls of a customer come in. */
   readonly role: 'office' | 'carrier';
   readonly cdr: CdrOptions;
@@ -140,7 +150,7 @@ function pjsipConf(options: PbxOptions): string {
   const parts = [
     `[global]
 type = global
-endpoint_identifier_order = ip,username,anonymous
+endpoint_identifier_order = ip,header,username,anonymous
 contact_expiration_check_interval = 2
 
 [udp]
@@ -159,6 +169,7 @@ context = ${options.context ?? 'from-internal'}
 disallow = all
 allow = ulaw,alaw
 direct_media = no
+message_context = messages
 
 [phone-auth](!)
 type = auth
@@ -206,7 +217,7 @@ qualify_frequency = ${account.qualifySeconds ?? 0}
 }
 
 /** The other side without registration: an office's carrier, or a carrier's customer. */
-function trunkConf(trunk: { host: string; port: number }, role: PbxOptions['role']): string {
+function trunkConf(trunk: TrunkPlace, role: PbxOptions['role']): string {
   return `[trunk]
 type = endpoint
 context = ${role === 'office' ? 'from-trunk' : 'from-customer'}
@@ -216,11 +227,11 @@ direct_media = no
 aors = trunk
 [trunk]
 type = aor
-contact = sip:${trunk.host}:${trunk.port}
+contact = ${trunk.contact ?? `sip:${trunk.host}:${trunk.port}`}
 [trunk]
 type = identify
 endpoint = trunk
-match = ${trunk.host}
+${trunk.header === undefined ? `match = ${trunk.host}` : `match_header = ${trunk.header}`}
 `;
 }
 
@@ -263,6 +274,8 @@ exten => _1XXX,1,Gosub(origin,s,1)
  same => n,Hangup()
 ; national (0 and an area code), international (00 or +)
 ${out('_0[1-9]X.')}${out('_00X.')}${out('_+X.')}
+[messages]
+exten => _1XXX,1,MessageSend(pjsip:\${EXTEN},\${MESSAGE(from)})
 [from-trunk]
 exten => _X.,1,Gosub(origin,s,1)
  same => n,Dial(PJSIP/1001,30)

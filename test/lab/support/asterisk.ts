@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSyn
 import { join } from 'node:path';
 import { Ami } from './ami.ts';
 import { pbxFiles } from './asterisk-files.ts';
-import type { Account, CdrOptions, HepTarget } from './asterisk-files.ts';
+import type { Account, CdrOptions, HepTarget, TrunkPlace } from './asterisk-files.ts';
 import { asteriskMajor, libraryDirectory } from './packages.ts';
 import type { Tree } from './packages.ts';
 import { freePort } from './ports.ts';
@@ -18,7 +18,7 @@ export interface AsteriskOptions {
   readonly sipPort?: number;
   readonly role?: 'office' | 'carrier';
   readonly accounts?: readonly Account[];
-  readonly trunk?: { readonly host: string; readonly port: number };
+  readonly trunk?: TrunkPlace;
   readonly cdr?: CdrOptions;
   readonly hep?: HepTarget | null;
   readonly channelVariables?: boolean;

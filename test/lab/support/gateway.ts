@@ -25,6 +25,8 @@ export interface LabGatewayOptions {
   readonly more?: readonly string[];
   readonly registrations?: 'contact' | 'path';
   readonly transport?: 'udp' | 'tcp';
+  /** where the PBX reaches it, if that must be known before */
+  readonly inside?: Endpoint;
 }
 
 /** A real `ringfence gateway` before a lab's PBX (or its Kamailio), with keys of its own. */
@@ -50,7 +52,7 @@ export class LabGateway {
     const directory = join(lab.directory, `gateway-${randomBytes(3).toString('hex')}`);
     mkdirSync(directory);
     const outside = { host: OUTSIDE, port: await freePort(OUTSIDE) };
-    const inside = { host: INSIDE, port: await freePort(INSIDE) };
+    const inside = options.inside ?? { host: INSIDE, port: await freePort(INSIDE) };
     const config = join(directory, 'ringfence.toml');
     const file = (name: string): string => join(directory, name);
     const lines = [
@@ -172,7 +174,7 @@ export class LabGateway {
 export class CscLine implements SessionHandler {
   readonly local: Endpoint;
   session: Session | null = null;
-  readonly closed_: string[] = [];
+  readonly ends: string[] = [];
   readonly #socket: Socket;
   readonly #connect: (handler: SessionHandler) => Promise<Session>;
   #phone: Endpoint | null = null;
@@ -208,7 +210,7 @@ export class CscLine implements SessionHandler {
   }
 
   closed(_session: Session, reason: string): void {
-    this.closed_.push(reason);
+    this.ends.push(reason);
     this.session = null;
   }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Asterisk } from './asterisk.ts';
 import { accounts } from './asterisk-files.ts';
-import type { Account, CdrOptions, HepTarget } from './asterisk-files.ts';
+import type { Account, CdrOptions, HepTarget, TrunkPlace } from './asterisk-files.ts';
 import { Kamailio } from './kamailio.ts';
 import { LabUnavailable, labTrees } from './packages.ts';
 import type { Trees } from './packages.ts';
@@ -37,6 +37,8 @@ export interface LabOptions {
   readonly cdr?: CdrOptions;
   /** Who answers the trunk: the lab's own user agent, which knows the time of each packet, or a second real Asterisk. */
   readonly trunk?: 'own' | 'asterisk';
+  /** How the PBX reaches and knows the trunk, where that is not by its address. */
+  readonly trunkPlace?: TrunkPlace;
   readonly accounts?: readonly Account[];
   readonly channelVariables?: boolean;
   /** A dialplan file with the context ringfence-guard (asterisk-conf/). */
@@ -96,7 +98,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       directory: join(directory, 'pbx'),
       ...{ host: pbx.host, sipPort: pbx.port },
       accounts: labAccounts,
-      trunk: trunkAddress,
+      trunk: options.trunkPlace ?? trunkAddress,
       hep: hepFrom === 'kamailio' ? null : (options.hep ?? null),
       ...(options.cdr === undefined ? {} : { cdr: options.cdr }),
       ...(options.channelVariables === undefined ? {} : { channelVariables: options.channelVariables }),
