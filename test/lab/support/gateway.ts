@@ -6,8 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { privateKeyFromPem, type PrivateKeyHandle } from '../../../src/crypto/private-key.ts';
 import { publicKeyFromSpki } from '../../../src/crypto/public-key.ts';
 import { connectCsc } from '../../../src/gateway/csc-client.ts';
+import type { CscSession } from '../../../src/gateway/csc-session.ts';
 import type { Session, SessionHandler } from '../../../src/gateway/session.ts';
-import { CLI, ringfence } from '../../support/cli.ts';
+import type { Alert } from '../../../src/model.ts';
+import { CLI, jsonLines, ringfence } from '../../support/cli.ts';
 import type { Lab } from './lab.ts';
 import { freePort } from './ports.ts';
 import { until } from './process.ts';
@@ -17,6 +19,8 @@ import { UserAgent, type UserAgentOptions } from './ua.ts';
 /** Where the gateway stands: outside for phones, inside for the PBX. */
 export const OUTSIDE = '127.0.40.1';
 export const INSIDE = '127.0.0.4';
+/** Where lines take what phones say. */
+export const LINE = '127.0.50.1';
 
 export interface LabGatewayOptions {
   /** further lines of [gateway] */
@@ -25,6 +29,8 @@ export interface LabGatewayOptions {
   readonly more?: readonly string[];
   readonly registrations?: 'contact' | 'path';
   readonly transport?: 'udp' | 'tcp';
+  /** `run`: the daemon with the gateway in it; its alerts are in `alerts` */
+  readonly as?: 'gateway' | 'run';
   /** where the PBX reaches it, if that must be known before */
   readonly inside?: Endpoint;
 }
@@ -38,6 +44,8 @@ export class LabGateway {
   /** PEM of the CA */
   ca = '';
   stderr = '';
+  stdout = '';
+  as: 'gateway' | 'run' = 'gateway';
   #child: ChildProcess | null = null;
   readonly #closers: (() => unknown)[] = [];
 
@@ -73,6 +81,7 @@ export class LabGateway {
     const gateway = new LabGateway(directory, config, outside, inside);
     await gateway.command('keys', 'init');
     gateway.ca = await gateway.command('keys', 'export', 'ca', '--form', 'pem');
+    gateway.as = options.as ?? 'gateway';
     await gateway.boot();
     return gateway;
   }
@@ -85,8 +94,8 @@ export class LabGateway {
   }
 
   async boot(): Promise<void> {
-    const child = spawn(process.execPath, [CLI, 'gateway', '--config', this.config], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+    const child = spawn(process.execPath, [CLI, this.as, '--config', this.config, '--format', 'json'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     const last = (): void => void child.kill('SIGKILL');
     process.once('exit', last);
@@ -96,10 +105,16 @@ export class LabGateway {
       process.off('exit', last);
     });
     this.stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (this.stderr = (this.stderr + chunk.toString()).slice(-200_000)));
     this.#child = child;
     await until('the gateway is ready', 20_000, () => this.stderr.includes('ringfence ready\n') || ends.ended);
     if (ends.ended) throw new Error(`ringfence gateway ended: ${this.stderr}`);
+  }
+
+  /** Alerts of the daemon. */
+  get alerts(): Alert[] {
+    return jsonLines(this.stdout.slice(0, this.stdout.lastIndexOf('\n') + 1));
   }
 
   get pid(): number {
@@ -138,28 +153,37 @@ export class LabGateway {
   }
 
   /** The CSC side of a phone that knows UDP alone: what comes from it goes through a session, and back. */
-  async line(account: string, key: PrivateKeyHandle, inst = randomBytes(16)): Promise<CscLine> {
+  async line(
+    account: string,
+    key: PrivateKeyHandle,
+    { phone = null, port = 0 }: { readonly phone?: Endpoint | null; readonly port?: number } = {},
+  ): Promise<CscLine> {
+    const inst = randomBytes(16);
     const spki = (await this.command('keys', 'export', 'gateway', '--form', 'spki')).replaceAll(
       /-----[^-]*-----|\s/g,
       '',
     );
     const gateway = publicKeyFromSpki(Buffer.from(spki, 'base64'));
     if (!gateway.ok) throw new Error(gateway.reason);
-    const line = await CscLine.open(async (handler) => {
-      const { session } = await connectCsc({
-        ...{
-          host: this.outside.host,
-          port: this.outside.port,
-          ca: [this.ca],
-          gateway: gateway.value,
-          key,
-          account,
-          inst,
-          handler,
-        },
-      });
-      return session;
-    });
+    const line = await CscLine.open(
+      async (handler) => {
+        const { session } = await connectCsc({
+          ...{
+            host: this.outside.host,
+            port: this.outside.port,
+            ca: [this.ca],
+            gateway: gateway.value,
+            key,
+            account,
+            inst,
+            handler,
+          },
+        });
+        return session;
+      },
+      phone,
+      port,
+    );
     this.#closers.push(() => line.close());
     return line;
   }
@@ -189,29 +213,40 @@ export class CscLine implements SessionHandler {
     });
   }
 
-  static async open(connect: (handler: SessionHandler) => Promise<Session>): Promise<CscLine> {
+  /** @param phone where messages go before it has said anything */
+  static async open(
+    connect: (handler: SessionHandler) => Promise<Session>,
+    phone: Endpoint | null = null,
+    port = 0,
+  ): Promise<CscLine> {
     const socket = createSocket('udp4');
-    await new Promise<void>((done) => socket.bind({ address: '127.0.50.1', port: 0 }, done));
+    await new Promise<void>((done) => socket.bind({ address: LINE, port }, done));
     const line = new CscLine(socket, connect);
+    line.#phone = phone;
     await line.connect();
     return line;
   }
 
   async connect(): Promise<void> {
-    this.session = await this.#connect(this);
+    await this.#connect(this);
   }
 
-  opened(): void {
-    // `connect` has it
+  opened(session: Session): void {
+    this.session = session;
   }
 
   message(_session: Session, bytes: Buffer): void {
     if (this.#phone !== null) this.#socket.send(bytes, this.#phone.port, this.#phone.host);
   }
 
-  closed(_session: Session, reason: string): void {
+  closed(session: Session, reason: string): void {
     this.ends.push(reason);
-    this.session = null;
+    if (this.session === session) this.session = null;
+  }
+
+  /** The connection is cut as by a reset, without a word. */
+  cut(): void {
+    (this.session as CscSession | null)?.cut('lost');
   }
 
   close(): void {
