@@ -51,85 +51,139 @@ export const wholeOf = (node: DerNode): Buffer => node.source.subarray(node.star
 /** Content alone, a view. */
 export const contentOf = (node: DerNode): Buffer => node.source.subarray(node.contentStart, node.contentEnd);
 
-class Reader {
+/** Goes over values without keeping them: are they well formed, where do they end, are they DER? */
+class Scanner {
   readonly #source: Buffer;
-  #nodes = 0;
+  #values = 0;
+  /** so far */
+  der = true;
   fault: Refused | null = null;
+  /** of the value whose header was read last */
+  #contentStart = 0;
 
   constructor(source: Buffer) {
     this.#source = source;
   }
 
-  #stop(reason: string, offset: number): null {
+  #stop(reason: string, offset: number): -1 {
     this.fault ??= refused(reason, offset);
-    return null;
+    return -1;
   }
 
-  node(start: number, limit: number, depth: number): DerNode | null {
+  /** @returns where the value ends; -1: it is none, and `fault` says why */
+  value(start: number, limit: number, depth: number): number {
     if (depth > MOST_DEPTH) return this.#stop('nested too deeply', start);
-    if (++this.#nodes > MOST_NODES) return this.#stop('too many values', start);
-    if (start + 2 > limit) return this.#stop('ends within a tag or length', start);
+    if (++this.#values > MOST_NODES) return this.#stop('too many values', start);
+    const end = this.#header(start, limit);
+    if (end < 0) return end === INDEFINITE ? this.#indefinite(start, limit, depth) : -1;
     const tag = this.#source[start] ?? 0;
-    if ((tag & 0x1f) === 0x1f) return this.#stop('a tag above 30', start);
-    const first = this.#source[start + 1] ?? 0;
-    if (first === 0x80) return this.#indefinite(tag, start, limit, depth);
-    let contentStart = start + 2;
-    let length = first;
-    let der = true;
-    if (first > 0x80) {
-      const count = first & 0x7f;
-      if (count > 4 || contentStart + count > limit) return this.#stop('ends within a length, or is too long', start);
-      length = this.#source.readUIntBE(contentStart, count);
-      der = length >= 0x80 && length >= 2 ** (8 * (count - 1));
-      contentStart += count;
+    if ((tag & CONSTRUCTED) === 0) return end;
+    if (tag === (TAG.octetString | CONSTRUCTED) || tag === (TAG.bitString | CONSTRUCTED)) this.der = false;
+    for (let at = this.#contentStart; at < end;) {
+      at = this.value(at, end, depth + 1);
+      if (at < 0) return -1;
     }
-    const end = contentStart + length;
-    if (end > limit) return this.#stop('a value is longer than what holds it', start);
+    return end;
+  }
+
+  /** The end by the length that is stated; INDEFINITE, or -1 for what is none. */
+  #header(start: number, limit: number): number {
+    if (start + 2 > limit) return this.#stop('ends within a tag or length', start);
+    if (((this.#source[start] ?? 0) & 0x1f) === 0x1f) return this.#stop('a tag above 30', start);
+    let length = this.#source[start + 1] ?? 0;
+    this.#contentStart = start + 2;
+    if (length === 0x80) return INDEFINITE;
+    if (length > 0x80) {
+      const count = length & 0x7f;
+      if (count > 4 || this.#contentStart + count > limit)
+        return this.#stop('ends within a length, or is too long', start);
+      length = this.#source.readUIntBE(this.#contentStart, count);
+      if (length < 0x80 || length < 2 ** (8 * (count - 1))) this.der = false;
+      this.#contentStart += count;
+    }
+    const end = this.#contentStart + length;
+    return end > limit ? this.#stop('a value is longer than what holds it', start) : end;
+  }
+
+  #indefinite(start: number, limit: number, depth: number): number {
+    if (((this.#source[start] ?? 0) & CONSTRUCTED) === 0)
+      return this.#stop('an indefinite length on a primitive value', start);
+    this.der = false;
+    for (let at = start + 2; at >= 0;) {
+      if (at + 2 > limit) return this.#stop('no end of an indefinite length', start);
+      if (this.#source[at] === 0 && this.#source[at + 1] === 0) return at + 2;
+      at = this.value(at, limit, depth + 1);
+    }
+    return -1;
+  }
+
+  /** The node of a value that was found well formed before. */
+  node(start: number, limit: number): DerNode {
+    const stated = this.#header(start, limit);
+    const contentStart = this.#contentStart;
+    if (stated >= 0) return new Node(this.#source, start, contentStart, stated, stated);
+    const end = this.#indefinite(start, limit, 0);
+    return new Node(this.#source, start, contentStart, end - 2, end);
+  }
+}
+
+/** What `#header` says of an indefinite length. */
+const INDEFINITE = -2;
+
+/** A well-formed value. What is in it is looked at when it is asked for: of a certificate that is known nobody asks. */
+class Node implements DerNode {
+  readonly source: Buffer;
+  readonly tag: number;
+  readonly start: number;
+  readonly contentStart: number;
+  readonly contentEnd: number;
+  readonly end: number;
+  #children: readonly DerNode[] | null = null;
+
+  constructor(source: Buffer, start: number, contentStart: number, contentEnd: number, end: number) {
+    this.source = source;
+    this.tag = source[start] ?? 0;
+    this.start = start;
+    this.contentStart = contentStart;
+    this.contentEnd = contentEnd;
+    this.end = end;
+  }
+
+  get der(): boolean {
+    const scanner = new Scanner(this.source);
+    return scanner.value(this.start, this.end, 0) === this.end && scanner.der;
+  }
+
+  get children(): readonly DerNode[] {
+    if (this.#children !== null) return this.#children;
     const children: DerNode[] = [];
-    if ((tag & CONSTRUCTED) !== 0) {
-      for (let at = contentStart; at < end;) {
-        const child = this.node(at, end, depth + 1);
-        if (child === null) return null;
-        der &&= child.der;
+    if ((this.tag & CONSTRUCTED) !== 0) {
+      const scanner = new Scanner(this.source);
+      for (let at = this.contentStart; at < this.contentEnd;) {
+        const child = scanner.node(at, this.contentEnd);
         children.push(child);
         at = child.end;
       }
-      if (tag === (TAG.octetString | CONSTRUCTED) || tag === (TAG.bitString | CONSTRUCTED)) der = false;
     }
-    return { source: this.#source, tag, start, contentStart, contentEnd: end, end, der, children };
+    return (this.#children = children);
   }
+}
 
-  #indefinite(tag: number, start: number, limit: number, depth: number): DerNode | null {
-    if ((tag & CONSTRUCTED) === 0) return this.#stop('an indefinite length on a primitive value', start);
-    const children: DerNode[] = [];
-    let at = start + 2;
-    for (;;) {
-      if (at + 2 > limit) return this.#stop('no end of an indefinite length', start);
-      if (this.#source[at] === 0 && this.#source[at + 1] === 0) break;
-      const child = this.node(at, limit, depth + 1);
-      if (child === null) return null;
-      children.push(child);
-      at = child.end;
-    }
-    const source = this.#source;
-    return { source, tag, start, contentStart: start + 2, contentEnd: at, end: at + 2, der: false, children };
-  }
+function read(bytes: Uint8Array, wantsDer: boolean): Parsed<DerNode> {
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const scanner = new Scanner(source);
+  const end = scanner.value(0, source.length, 0);
+  if (end < 0) return scanner.fault ?? refused('not ASN.1');
+  if (end !== source.length) return refused('bytes after the end', end);
+  if (wantsDer && !scanner.der) return refused('not DER: a length is indefinite or too long');
+  return parsed(scanner.node(0, source.length));
 }
 
 /** Reads one value in BER that takes up all of `bytes`. Bounded in depth and number; time linear in the length. */
-export function readBer(bytes: Uint8Array): Parsed<DerNode> {
-  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const reader = new Reader(source);
-  const node = reader.node(0, source.length, 0);
-  if (node === null) return reader.fault ?? refused('not ASN.1');
-  return node.end === source.length ? parsed(node) : refused('bytes after the end', node.end);
-}
+export const readBer = (bytes: Uint8Array): Parsed<DerNode> => read(bytes, false);
 
 /** The same for what must be DER. */
-export function readDer(bytes: Uint8Array): Parsed<DerNode> {
-  const read = readBer(bytes);
-  return read.ok && !read.value.der ? refused('not DER: a length is indefinite or too long') : read;
-}
+export const readDer = (bytes: Uint8Array): Parsed<DerNode> => read(bytes, true);
 
 /** The octets of a primitive string or of one in pieces (X.690 section 8.7.3); `tag` is the identifier octet of the primitive form. */
 export function octetsOf(node: DerNode, tag: number): Buffer | null {
@@ -371,8 +425,17 @@ const SMALL = [0, 1, 2, 3].map((n) => derValue(TAG.integer, Buffer.from([n])));
 export const derInteger = (content: Uint8Array): Buffer => derValue(TAG.integer, content);
 export const derContext = (n: number, ...content: readonly Uint8Array[]): Buffer => derValue(contextTag(n), ...content);
 
+/** The last time that was written: messages of one second have the same. */
+let written: { readonly second: number; readonly der: Buffer } = { second: NaN, der: Buffer.alloc(0) };
+
 /** UTCTime before 2050, else GeneralizedTime (RFC 5280 section 4.1.2.5). */
 export function derTime(at: Millis): Buffer {
+  const second = Math.floor(at / 1000);
+  if (written.second !== second) written = { second, der: timeValue(at) };
+  return written.der;
+}
+
+function timeValue(at: Millis): Buffer {
   const digits = new Date(at).toISOString().replace(/\.\d+|[^\d]/g, '');
   const year = Number(digits.slice(0, 4));
   return year >= 1950 && year < 2050

@@ -106,7 +106,7 @@ export function openGcm(
 ): Buffer | null {
   try {
     const gcm = createDecipheriv(use.cipher.name as 'aes-256-gcm', key, use.iv, { authTagLength: use.tagBytes });
-    gcm.setAAD(aad);
+    if (aad.length > 0) gcm.setAAD(aad);
     gcm.setAuthTag(tag);
     return joined(gcm.update(data), gcm.final());
   } catch {

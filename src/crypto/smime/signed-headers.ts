@@ -163,5 +163,12 @@ export function dateOf(text: string | null): Millis | null {
   return Number.isNaN(at) ? null : at;
 }
 
+/** The last Date that was written: messages of one second have the same. */
+let written = { second: NaN, text: '' };
+
 /** The value of a Date header. */
-export const dateText = (at: Millis): string => new Date(at).toUTCString();
+export function dateText(at: Millis): string {
+  const second = Math.floor(at / 1000);
+  if (written.second !== second) written = { second, text: new Date(at).toUTCString() };
+  return written.text;
+}
