@@ -440,7 +440,15 @@ function buildProgram(): Command {
       'take a signed body without signed headers: its signer is proved, To, Call-ID and Date are not',
       false,
     )
+    .option('--receipt <file>', 'where a signed receipt goes, by --cert and --key, if the sender has asked for one')
     .action(action(() => import('./commands/smime-verify.ts')));
+  smimeTrust(
+    smimeFiles(
+      smime.command('receipt').description('whose signed receipt is this, and is it for the message that was signed?'),
+    ),
+  )
+    .requiredOption('--of <file>', 'the message as it was signed, with its request for a receipt')
+    .action(action(() => import('./commands/smime-receipt.ts')));
   smimeTrust(
     smimeKey(smimeFiles(smime.command('decrypt').description('take the encryption off; with --ca the signature inside must hold')), 'that may open it'), // prettier-ignore
   ).action(action(() => import('./commands/smime-decrypt.ts')));

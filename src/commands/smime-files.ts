@@ -16,6 +16,7 @@ import {
 } from '../crypto/smime/index.ts';
 import { InputError, messageOf, RingfenceError } from '../errors.ts';
 import type { Parsed } from '../parsed.ts';
+import { visible } from '../words/visible.ts';
 import type { GlobalOptions, Output } from './output.ts';
 
 /** Options that all four `ringfence smime` commands take. */
@@ -64,7 +65,7 @@ function readBytes(file: string | number, option: string): Buffer {
 /** What to work on. @throws InputError */
 export const readInput = (options: SmimeOptions): Buffer => readBytes(options.in ?? STDIN, '--in');
 
-export const readContent = (file: string): Buffer => readBytes(file, '--content');
+export const readContent = (file: string, option = '--content'): Buffer => readBytes(file, option);
 
 /** Writes the result; a file is the user's alone, for it may hold what was secret. */
 export function writeResult(options: SmimeOptions, output: Output, bytes: Uint8Array): void {
@@ -174,6 +175,10 @@ export function tellRefusal(refused: SmimeRefusal, command: string, options: Smi
   }
   output.warn(`ringfence: ${refused.code}${refused.advice === null ? '' : `: ${refused.advice}`}`);
 }
+
+/** A signer as people read it. */
+export const signedBy = ({ certificate }: VerifiedSigner): string =>
+  [...certificate.uris, nameText(certificate.subject)].map((text) => visible(text)).join(', ');
 
 /** A signer as JSON tells it. */
 export const signerJson = ({ certificate, path, signingTime }: VerifiedSigner): object => ({

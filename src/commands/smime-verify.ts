@@ -1,7 +1,6 @@
-import { nameText, openSip, verifyCms, type Identity, type OpenedCms, type OpenedMessage, type Opened, type Trust } from '../crypto/smime/index.ts'; // prettier-ignore
+import { openSip, receiptRequestOf, signReceipt, verifyCms, type Identity, type OpenedCms, type OpenedMessage, type Opened, type Trust } from '../crypto/smime/index.ts'; // prettier-ignore
 import { InputError } from '../errors.ts';
 import { parseSip } from '../wire/sip.ts';
-import { visible } from '../words/visible.ts';
 import { EXIT, type Output } from './output.ts';
 import {
   instantOf,
@@ -9,6 +8,7 @@ import {
   readIdentity,
   readInput,
   readTrust,
+  signedBy,
   signerJson,
   tellRefusal,
   writeResult,
@@ -20,6 +20,8 @@ import {
 interface VerifyOptions extends SmimeOptions, KeyOptions, TrustOptions {
   readonly content?: string;
   readonly bare: boolean;
+  /** where a receipt goes, if one was asked for */
+  readonly receipt?: string;
 }
 
 /** `ringfence smime verify`. */
@@ -38,8 +40,13 @@ export default async function smimeVerify(
     return EXIT.found;
   }
   const { value } = opened;
+  const receipt = options.receipt === undefined ? null : receiptOf(value, options, identity);
+  if (options.receipt !== undefined && receipt !== null)
+    writeResult({ ...options, out: options.receipt }, output, receipt);
+  if (options.receipt !== undefined && receipt === null) output.note('ringfence: no receipt was asked for');
+  const made = options.receipt === undefined ? {} : { receipt: receipt !== null };
   if (output.json)
-    output.object({ verified: true, encrypted: value.cipher, ...sipJson(value), signers: value.signers.map(signerJson) }); // prettier-ignore
+    output.object({ verified: true, encrypted: value.cipher, ...sipJson(value), ...made, signers: value.signers.map(signerJson) }); // prettier-ignore
   else tell(value, output);
   // with JSON on stdout the content goes only where it was asked for
   if (!output.json || options.out !== undefined)
@@ -59,6 +66,20 @@ function open(options: VerifyOptions, trust: Trust, identity: Identity | null): 
   return openSip(input, { ...opener, require: { headers: !options.bare } });
 }
 
+/** Our word that the message was verified; null: its signer has not asked for it. */
+function receiptOf(
+  value: OpenedMessage | OpenedCms,
+  options: VerifyOptions,
+  identity: Identity | null,
+): Uint8Array | null {
+  if (identity === null) throw new InputError('input-missing', '--receipt needs --cert and --key: who signs it?');
+  const asked = value.signers.find(({ info }) => receiptRequestOf(info) !== null);
+  if (asked === undefined) return null;
+  const receipt = signReceipt(asked.info, identity, instantOf(options));
+  if (!receipt.ok) throw new InputError('input-malformed', `--receipt: ${receipt.reason}`);
+  return receipt.value;
+}
+
 const sipJson = (value: OpenedMessage | OpenedCms): object =>
   'message' in value
     ? {
@@ -72,7 +93,6 @@ const sipJson = (value: OpenedMessage | OpenedCms): object =>
 
 function tell(value: OpenedMessage | OpenedCms, output: Output): void {
   const sealed = value.cipher === null ? '' : `, encrypted with ${value.cipher}`;
-  for (const { certificate } of value.signers)
-    output.note(`ringfence: signed by ${[...certificate.uris, nameText(certificate.subject)].map((text) => visible(text)).join(', ')}${sealed}`); // prettier-ignore
+  for (const signer of value.signers) output.note(`ringfence: signed by ${signedBy(signer)}${sealed}`);
   if ('message' in value && value.contactChanged) output.note('ringfence: a proxy has rewritten Contact');
 }

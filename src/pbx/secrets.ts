@@ -11,7 +11,8 @@ export interface AuthObject {
   readonly username: string;
   /** realm of the challenge */
   readonly realm: string;
-  readonly algorithm: DigestAlgorithm;
+  /** digests that phones are asked for, in the order in which they are offered; one at least */
+  readonly algorithms: readonly DigestAlgorithm[];
   /** the endpoint's first AOR, '' if it has none */
   readonly aor: string;
   /** of the secret that is good now, for one REGISTER that proves it refused later: a function, so that nothing prints it */
@@ -64,11 +65,11 @@ function authOf(
     throw refused(`auth object "${id}" of endpoint ${endpoint} (${type}) holds no name and password`);
   // Asterisk before 20.16 and 22.6 knows MD5 alone and does not name it
   const said = namesIn(item.get('SupportedAlgorithmsUas') ?? 'MD5').map((name) => name.toUpperCase());
-  const algorithm = (Object.keys(DIGESTS) as DigestAlgorithm[]).find((name) => said.includes(name));
-  if (algorithm === undefined) throw refused(`auth object ${id} asks for ${said.join(', ')}, of which none is known`);
+  const algorithms = said.filter((name): name is DigestAlgorithm => name in DIGESTS);
+  if (algorithms.length === 0) throw refused(`auth object ${id} asks for ${said.join(', ')}, of which none is known`);
   const own = item.get('Realm') ?? '';
   const sharedWith = (users.get(id) ?? []).filter((name) => name !== endpoint);
-  return { id, username, realm: own === '' ? realm : own, algorithm, sharedWith, hash: standingHash(item, username) };
+  return { id, username, realm: own === '' ? realm : own, algorithms, sharedWith, hash: standingHash(item, username) };
 }
 
 /** What AMI shows of the secret that is good now, in clear or as a hash. */
@@ -145,35 +146,42 @@ export const hashOfSecret =
     ha1(algorithm, username, realm, secret);
 
 /**
- * The object that takes the place of `auth` (AstDB ringfence/auth/<id>, through sorcery.conf): the secret's hash alone, in
- * the form that every Asterisk reads for MD5, in that of 22 and later for the others.
+ * The object that takes the place of `auth` (AstDB ringfence/auth/<id>, through sorcery.conf): the secret's hashes alone. For MD5 by itself
+ * in the form that every Asterisk reads; else in that of 20.16, 22.6 and later, which holds a hash for each digest that is offered, so that
+ * phones of both kinds go on.
  */
-export function authValue(auth: Pick<AuthObject, 'username' | 'realm' | 'algorithm'>, secret: string): string {
-  const { username, realm, algorithm } = auth;
-  const hash = ha1(algorithm, username, realm, secret);
-  if (algorithm === 'MD5') return JSON.stringify({ auth_type: 'md5', username, realm, md5_cred: hash });
+export function authValue(auth: Pick<AuthObject, 'username' | 'realm' | 'algorithms'>, secret: string): string {
+  const { username, realm, algorithms } = auth;
+  const hashOf = (algorithm: DigestAlgorithm): string => ha1(algorithm, username, realm, secret);
+  if (algorithms.every((algorithm) => algorithm === 'MD5'))
+    return JSON.stringify({ auth_type: 'md5', username, realm, md5_cred: hashOf('MD5') });
+  const offered = algorithms.join(',');
   return JSON.stringify({
     auth_type: 'digest',
     username,
     realm,
-    password_digest: `${algorithm}:${hash}`,
-    supported_algorithms_uas: algorithm,
+    // one text: as a list, or twice, Asterisk passes the whole object over
+    password_digest: algorithms.map((algorithm) => `${algorithm}:${hashOf(algorithm)}`).join(','),
+    supported_algorithms_uas: offered,
     // without it the object is invalid, and everybody is refused
-    supported_algorithms_uac: algorithm,
+    supported_algorithms_uac: offered,
   });
 }
 
-/** The hash in an object that authValue made, as AMI shows it; null: not one of ours. */
-export function hashIn(value: string): string | null {
+const DIGEST = /^(?:MD5:[0-9a-f]{32}|SHA-[0-9-]+:[0-9a-f]{64})$/;
+
+/** The hashes in an object that authValue made, as AMI shows them; []: not one of ours. */
+export function hashesIn(value: string): readonly string[] {
   let fields: Record<string, unknown> | null;
   try {
     fields = JSON.parse(value) as Record<string, unknown> | null;
   } catch {
-    return null;
+    return [];
   }
   const { md5_cred: md5, password_digest: digest } = fields ?? {};
-  if (typeof md5 === 'string' && /^[0-9a-f]{32}$/.test(md5)) return md5;
-  return typeof digest === 'string' && /^SHA-[0-9-]+:[0-9a-f]{64}$/.test(digest) ? digest : null;
+  if (typeof md5 === 'string') return /^[0-9a-f]{32}$/.test(md5) ? [md5] : [];
+  const digests = typeof digest === 'string' ? digest.split(',') : [];
+  return digests.every((each) => DIGEST.test(each)) ? digests : [];
 }
 
 /**
@@ -192,8 +200,9 @@ export async function secretsInForce(
     const endpoint = users.get(id)?.[0];
     const details = endpoint === undefined ? [] : await session.list('PJSIPShowEndpoint', [['Endpoint', endpoint]]);
     const shown = details.find((item) => item.name === 'AuthDetail' && item.get('ObjectName') === id);
-    const hashes = [shown?.get('Md5Cred'), shown?.get('PasswordDigest')];
-    if (shown === undefined || hashes.includes(hashIn(value) ?? '-')) inForce.add(id);
+    const used = new Set([shown?.get('Md5Cred'), ...(shown?.get('PasswordDigest') ?? '').split(',')]);
+    const wanted = hashesIn(value);
+    if (shown === undefined || (wanted.length > 0 && wanted.every((hash) => used.has(hash)))) inForce.add(id);
   }
   return inForce;
 }

@@ -66,6 +66,70 @@ describe('ringfence smime', function () {
     assert.equal(statSync(out).mode & 0o077, 0);
   });
 
+  it('a receipt is made for whoever asks for one, and is for that message alone', async () => {
+    const run = async (...args: string[]) => await ringfence(['smime', ...args, ...at]);
+    const sign = async (name: string, ...more: string[]): Promise<string> => {
+      const { status, stderr } = await run(
+        'sign',
+        ...key('alice'),
+        '--in',
+        file('invite'),
+        '--out',
+        file(name),
+        ...more,
+      );
+      assert.equal(status, 0, stderr);
+      return file(name);
+    };
+    const [asked, other, plain] = [
+      await sign('asked', '--receipt-to', 'sip:alice@example.com'),
+      await sign('other', '--receipt-to', 'sip:alice@example.com'),
+      await sign('plain'),
+    ];
+    const sealed = file('asked.sealed');
+    assert.equal((await run('encrypt', '--to', file('bob.pem'), '--in', asked, '--out', sealed)).status, 0);
+    const verify = ['verify', ...key('bob'), ...ca(), '--format', 'json', '--receipt', file('receipt')];
+    const made = await run(...verify, '--in', sealed);
+    assert.deepEqual([made.status, (JSON.parse(made.stdout) as { receipt: boolean }).receipt], [0, true], made.stderr);
+    const none = await run(
+      'verify',
+      ...key('bob'),
+      ...ca(),
+      '--in',
+      plain,
+      '--receipt',
+      file('none'),
+      '--out',
+      file('x'),
+    );
+    assert.deepEqual([none.status, existsSync(file('none'))], [0, false]);
+    assert.match(none.stderr, /no receipt was asked for/);
+    assert.equal(
+      (await run('verify', ...ca(), '--in', asked, '--receipt', file('none'))).status,
+      2,
+      'nobody to sign it',
+    );
+
+    const receipt = async (of: string, from = file('receipt'), trusted = ca()) =>
+      await run('receipt', '--of', of, '--in', from, ...trusted);
+    const right = await receipt(asked);
+    assert.deepEqual(
+      [right.status, right.stdout],
+      [0, 'Received and verified by sip:bob@example.com, CN=bob@example.com\n'],
+    );
+    const damaged = readFileSync(file('receipt'));
+    damaged[damaged.length - 9] = (damaged[damaged.length - 9] ?? 0) ^ 1;
+    writeFileSync(file('damaged'), damaged);
+    for (const wrong of [
+      await receipt(other),
+      await receipt(plain),
+      await receipt(asked, file('damaged')),
+      await receipt(asked, asked),
+      await receipt(asked, file('receipt'), ['--ca', file('evil.pem')]),
+    ])
+      assert.deepEqual([wrong.status, wrong.stdout, wrong.stderr], [1, '', 'ringfence: smime-refused\n']);
+  });
+
   const signedSip = (): string =>
     value(protectSip(invite(), { now: NOW, sign: { signers: [scene().alice], detached: true }, transfer: 'base64' })).toString(); // prettier-ignore
   const NO: readonly (readonly [what: string, args: () => string[], change?: (text: string) => string])[] = [
@@ -193,7 +257,7 @@ describe('ringfence smime', function () {
   it('docs/smime.md: what is printed there runs as printed', () => {
     const page = readFileSync(resolve(import.meta.dirname, '../../docs/smime.md'), 'utf8');
     const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
-    assert.equal(blocks.length, 3);
+    assert.equal(blocks.length, 4);
     assert.ok(existsSync(CLI), 'npm run build makes it');
     const cwd = mkdtempSync(join(folder.path, 'page-'));
     const script = `set -euo pipefail\nringfence() { ${process.execPath} ${CLI} "$@"; }\n${blocks.join('\n')}`;

@@ -184,3 +184,45 @@ describe('lab: ringfence rotate', function () {
     }
   });
 });
+
+describe('lab: ringfence rotate, where phones are asked for SHA-256 and MD5', function () {
+  this.timeout(60_000);
+  const both = { extension: '1004', password: 'Hj6-zcF3-sRt5', name: 'Sales', algorithm: 'SHA-256,MD5' } as const;
+  const lab = useLab(() => ({ hep: null, trunk: 'own', accounts: [both] }));
+
+  it('phones of both kinds go on with the new password, and back with the old one', async function () {
+    if (asteriskMajor(lab().trees.asterisk) < 20) {
+      console.log('      Asterisk 16 knows MD5 alone');
+      this.skip();
+    }
+    const settings = writeSettings(lab(), { cdr: false, office: 'open', mode: 'enforce' });
+    const { host, amiPort: port, amiUsername: username, amiSecret: secret } = lab().asterisk;
+    const session = await connectAmi({ host, port, username, secret }, { event: () => undefined });
+    const doors = await sipDoors(session, host);
+    const who: ProbeIdentity = { endpoint: '1004', aor: '1004', username: '1004' };
+    /** What a phone is answered that knows one digest. */
+    const tried = async (password: string): Promise<string[]> =>
+      await Promise.all(
+        ['MD5', 'SHA-256'].map((known) =>
+          tryRegister(doors, who, (algorithm, realm) =>
+            algorithm === known ? hashOfSecret('1004', password)(algorithm, realm) : null,
+          ),
+        ),
+      );
+    assert.deepEqual(await tried(both.password), ['accepted', 'accepted']);
+    const { status, stdout, stderr } = await ringfence(['rotate', '1004', '--why', 'a test', '--config', settings]);
+    assert.equal(status, 0, stderr);
+    const fresh = /password (\w{24}) /.exec(stdout)?.[1] ?? assert.fail(stdout);
+    assert.deepEqual([await tried(fresh), await tried(both.password)].flat(), [
+      'accepted',
+      'accepted',
+      'refused',
+      'refused',
+    ]);
+    const value = (await readKey(session, 'auth/1004', true)) ?? '';
+    assert.match(value, /"password_digest":"SHA-256:[0-9a-f]{64},MD5:[0-9a-f]{32}"/);
+    assert.equal((await ringfence(['rotate', '1004', '--undo', '--config', settings])).status, 0);
+    assert.deepEqual(await tried(both.password), ['accepted', 'accepted']);
+    session.close();
+  });
+});

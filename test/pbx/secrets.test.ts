@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PeerError } from '../../src/errors.ts';
 import type { AmiHeaders, AmiSession } from '../../src/pbx/ami.ts';
 import { inMaintenance, setMaintenance } from '../../src/pbx/maintenance.ts';
-import { authObjects, authValue, hashIn, newSecret, secretsInForce, type AuthObject } from '../../src/pbx/secrets.ts';
+import { authObjects, authValue, hashesIn, newSecret, secretsInForce, type AuthObject } from '../../src/pbx/secrets.ts';
 import { AmiMessage } from '../../src/wire/ami.ts';
 
 type Items = readonly (readonly (readonly [string, string])[])[];
@@ -45,11 +45,11 @@ const endpoint = (name: string, auths: string, outbound = ''): (readonly [string
 
 describe('auth objects', () => {
   const table: [string, Record<string, string>, Partial<AuthObject>][] = [
-    ['of Asterisk 16, which knows MD5 alone', {}, { algorithm: 'MD5', realm: 'asterisk' }],
+    ['of Asterisk 16, which knows MD5 alone', {}, { algorithms: ['MD5'], realm: 'asterisk' }],
     ['with a realm of its own', { Realm: 'pbx.example' }, { realm: 'pbx.example' }],
-    ['that takes both MD5 and SHA-256', { SupportedAlgorithmsUas: 'MD5,SHA-256' }, { algorithm: 'MD5' }],
-    ['that takes SHA-256 alone', { SupportedAlgorithmsUas: 'SHA-256' }, { algorithm: 'SHA-256' }],
-    ['that takes SHA-512-256', { SupportedAlgorithmsUas: 'SHA-512-256' }, { algorithm: 'SHA-512-256' }],
+    ['that takes both MD5 and SHA-256', { SupportedAlgorithmsUas: 'MD5,SHA-256' }, { algorithms: ['MD5', 'SHA-256'] }],
+    ['that takes SHA-256 alone', { SupportedAlgorithmsUas: 'SHA-256' }, { algorithms: ['SHA-256'] }],
+    ['that takes SHA-512-256', { SupportedAlgorithmsUas: 'SHA-512-256' }, { algorithms: ['SHA-512-256'] }],
     ['with another username', { Username: 'alice' }, { username: 'alice' }],
   ];
   for (const [name, fields, wanted] of table)
@@ -116,7 +116,7 @@ describe('new secrets', () => {
     for (const secret of made) assert.match(secret, /^[a-km-zA-HJ-NP-Z2-9]{24}$/);
   });
 
-  const object = { username: 'alice', realm: 'office', algorithm: 'MD5' } as const;
+  const object = { username: 'alice', realm: 'office', algorithms: ['MD5'] } as const;
   const hash = (name: string): string => createHash(name).update('alice:office:s3cret').digest('hex');
   for (const [algorithm, node] of [
     ['MD5', 'md5'],
@@ -124,14 +124,32 @@ describe('new secrets', () => {
     ['SHA-512-256', 'sha512-256'],
   ] as const)
     it(`are pushed as their ${algorithm} hash alone`, () => {
-      const value = authValue({ ...object, algorithm }, 's3cret');
+      const value = authValue({ ...object, algorithms: [algorithm] }, 's3cret');
       assert.ok(value.includes(hash(node)) && !value.includes('s3cret'));
-      assert.equal(hashIn(value), algorithm === 'MD5' ? hash(node) : `${algorithm}:${hash(node)}`);
+      assert.deepEqual(hashesIn(value), [algorithm === 'MD5' ? hash(node) : `${algorithm}:${hash(node)}`]);
       assert.ok(Buffer.byteLength(value) < 900, 'fits into a line of AMI');
     });
 
+  it('are pushed as a hash for each digest that is offered, in one object', async () => {
+    const value = authValue({ ...object, algorithms: ['SHA-256', 'MD5'] }, 's3cret');
+    assert.ok(value.includes('"supported_algorithms_uas":"SHA-256,MD5"'));
+    assert.deepEqual(hashesIn(value), [`SHA-256:${hash('sha256')}`, `MD5:${hash('md5')}`]);
+    assert.ok(!value.includes('s3cret') && Buffer.byteLength(value) < 900);
+    // Asterisk shows them in an order of its own
+    const shown = (digests: string): Promise<ReadonlySet<string>> =>
+      secretsInForce(
+        pbx({
+          PJSIPShowEndpoints: [endpoint('1', 'a')],
+          'PJSIPShowEndpoint 1': [auth({ ObjectName: 'a', PasswordDigest: digests })],
+        }).session,
+        new Map([['a', value]]),
+      );
+    assert.deepEqual([...(await shown(`MD5:${hash('md5')},SHA-256:${hash('sha256')}`))], ['a']);
+    assert.deepEqual([...(await shown(`MD5:${hash('md5')}`))], [], 'half of it is not enough');
+  });
+
   for (const value of ['', '{', '{}', '{"auth_type":"md5"}', '{"md5_cred":"x"}', 'null'])
-    it(`are not found in ${JSON.stringify(value)}`, () => assert.equal(hashIn(value), null));
+    it(`are not found in ${JSON.stringify(value)}`, () => assert.deepEqual(hashesIn(value), []));
 
   it('count as used only when Asterisk shows their hash, or nobody uses the object any more', async () => {
     const value = authValue(object, 's3cret');

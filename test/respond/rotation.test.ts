@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PeerError } from '../../src/errors.ts';
 import type { AmiSession } from '../../src/pbx/ami.ts';
-import { hashIn } from '../../src/pbx/secrets.ts';
+import { hashesIn } from '../../src/pbx/secrets.ts';
 import { Refusal } from '../../src/respond/acts.ts';
 import type { Claim } from '../../src/respond/enforcement.ts';
 import { newRow } from '../../src/respond/ledger.ts';
@@ -80,7 +80,7 @@ describe('rotating a secret', () => {
     const [secret] = result.secrets;
     assert.deepEqual([secret?.auth, secret?.username, result.until], ['a1004', 'alice', null]);
     assert.deepEqual([it.stood.length, it.kept.size], [1, 0]);
-    assert.ok(hashIn(it.stood[0]?.value ?? '') !== null && !it.stood[0]?.value.includes(secret?.secret ?? '-'));
+    assert.ok(hashesIn(it.stood[0]?.value ?? '').length > 0 && !it.stood[0]?.value.includes(secret?.secret ?? '-'));
     assert.deepEqual(secretOf(it.rows[0]!), { value: it.stood[0]?.value, account: '1004' });
   });
 

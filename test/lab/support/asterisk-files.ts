@@ -11,7 +11,7 @@ export interface Account {
   /** How many contacts the AOR holds; with 1 a new one replaces the old. */
   readonly maxContacts?: number;
   /** Digest that is asked for; SHA-256 needs Asterisk 20 or newer and is MD5 below that. Default MD5. */
-  readonly algorithm?: 'MD5' | 'SHA-256';
+  readonly algorithm?: 'MD5' | 'SHA-256' | 'SHA-256,MD5';
   /** Seconds between OPTIONS to the contact; 0 (default): none. */
   readonly qualifySeconds?: number;
 }
@@ -198,8 +198,8 @@ function phoneConf(account: Account, major: number): string {
   const id = account.extension;
   const single = (account.maxContacts ?? 1) === 1;
   const digest =
-    account.algorithm === 'SHA-256' && major >= 20
-      ? 'auth_type = digest\nsupported_algorithms_uas = SHA-256\nsupported_algorithms_uac = SHA-256'
+    account.algorithm !== undefined && account.algorithm !== 'MD5' && major >= 20
+      ? `auth_type = digest\nsupported_algorithms_uas = ${account.algorithm}\nsupported_algorithms_uac = ${account.algorithm}`
       : 'auth_type = userpass';
   return `[${id}](phone)
 auth = ${id}
