@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { createOutput, EXIT, failureText, type GlobalOptions, type Output } from './commands/output.ts';
 import { keepHeapSmall } from './commands/small-heap.ts';
 import { TOOLBOX_PARTS } from './commands/toolbox-parts.ts';
@@ -612,6 +612,17 @@ function buildProgram(): Command {
     .command('print')
     .description('the settings as they stand, with every default and its meaning')
     .action(action(() => import('./commands/config-print.ts')));
+
+  program
+    .command('generate')
+    .description('completion for a shell (bash, zsh, fish), or the manual page (man), on standard output')
+    .addArgument(new Argument('<what>').choices(['bash', 'zsh', 'fish', 'man']))
+    .action(
+      action(async () => {
+        const { default: generate } = await import('./commands/generate.ts');
+        return { default: (args, _options, output) => generate(program, args, output) };
+      }),
+    );
   return program;
 }
 

@@ -92,6 +92,8 @@ const PACKAGES_OF_FILE: Readonly<Record<string, readonly string[]>> = {
   'log.ts': ['pino'],
   'parameters.ts': ['zod'],
   'cli.ts': ['commander'],
+  // the types of what cli.ts makes
+  'commands/generate.ts': ['commander'],
   'config.ts': ['zod', 'smol-toml'],
 };
 
