@@ -49,6 +49,7 @@ describe('ringfence, as a command', function () {
     ['config'],
     ['config', 'check'],
     ['config', 'print'],
+    ['generate'],
   ];
   for (const command of COMMANDS)
     it(`${['ringfence', ...command].join(' ')} --help explains itself`, async () => {
