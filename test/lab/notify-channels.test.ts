@@ -429,7 +429,7 @@ describe('a program of the site', function () {
   it('hostile names: one line of JSON each', async function () {
     this.timeout(HOSTILE_TIMEOUT);
     const file = folder.file('hostile.jsonl');
-    const t = telltale(settings, [program(['/bin/sh', '-c', 'cat >>"$0"; echo >>"$0"', file])], DAY);
+    const t = telltale(settings, [program(['/bin/sh', '-c', 'cat >>"$0"; echo >>"$0"', file], 60_000)], DAY);
     const sample = sampleOf(20);
     for (const [i, text] of sample.entries()) t.commit([hostileAlert(`p${i}`, text)], DAY);
     for (let i = 0; (t.notifier.health()[0]?.waiting ?? 0) > 0; i++) await t.at(DAY + i * SECOND);
