@@ -106,7 +106,7 @@ export class BorderContext {
 
   /** Refuses a request of a session before it has a transaction. */
   refuse(flow: Flow, request: SipMessage, status: number, more: readonly string[] = []): void {
-    if (request.method === 'ACK') return;
+    if (!request.isRequest || request.method === 'ACK') return;
     this.answerSession(flow, answerTo(request, status, this.options.tag(), flow.peer, more), status);
   }
 

@@ -15,6 +15,7 @@ export interface Limits {
   readonly sourceRate: number;
   readonly sessionRate: number;
   readonly trunkRate: number;
+  readonly messageBytes: number;
 }
 
 /** A session that sends so much nonsense is no phone. */
@@ -84,10 +85,15 @@ export class Border implements SessionHandler {
     const fault = unclean(read.value, bytes);
     if (fault !== null) {
       this.#nonsense(flow, fault);
-      if (read.value.isRequest) this.#context.refuse(flow, read.value, 400);
+      this.#context.refuse(flow, read.value, 400);
       return;
     }
     const message = read.value;
+    if (bytes.length > this.#settings.limits.messageBytes) {
+      this.#context.count('refused.size');
+      this.#context.refuse(flow, message, 413);
+      return;
+    }
     if (!this.#mayCome(flow, message, now)) return;
     this.#inOrder(flow, () =>
       message.isRequest

@@ -124,6 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       sourceRate: settings.limits.source_rate,
       sessionRate: settings.limits.session_rate,
       trunkRate: settings.limits.trunk_rate,
+      messageBytes: settings.limits.message_bytes,
     },
     trunkOf: (account): Trunk | null => {
       const trunk = settings.trunks[account];

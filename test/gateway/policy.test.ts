@@ -204,7 +204,7 @@ describe('gateway: whose name is in a request, and may it go there', () => {
 
   it('holds back who sends too much, but not what ends calls, nor an emergency call, nor another source', () => {
     const { inside, open, toSession, counters, pass, findings } = makeBorder({
-      settings: { limits: { sourceRate: 20, sessionRate: 1, trunkRate: 1_000 } },
+      settings: { limits: { sourceRate: 20, sessionRate: 1, trunkRate: 1_000, messageBytes: 2_000 } },
     });
     const phone = open(new FakeSession('1001'));
     for (let i = 0; i < 12; i++) toSession(phone, sipRequest({ method: 'OPTIONS', cseq: i + 1 }));
@@ -222,6 +222,14 @@ describe('gateway: whose name is in a request, and may it go there', () => {
       findings.map(({ kind }) => kind),
       ['rate'],
     );
+  });
+
+  it('takes no message that is longer than the settings say', () => {
+    const limits = { sourceRate: 20, sessionRate: 50, trunkRate: 1_000, messageBytes: 2_000 };
+    const { inside, open, toSession } = makeBorder({ settings: { limits } });
+    const phone = open(new FakeSession('1001'));
+    toSession(phone, sipRequest({ method: 'MESSAGE', body: 'x'.repeat(2_000) }));
+    assert.deepEqual([phone.take().map(startOf), inside.take()], [['SIP/2.0 413 Request Entity Too Large'], []]);
   });
 
   it('has a limit to what one session leaves without answer', () => {

@@ -144,7 +144,7 @@ export function makeBorder(
     failoverAfter: 2_000,
     pending: 100,
     later: (wait, work) => timers.push({ at: now + wait, work }),
-    limits: { sourceRate: 20, sessionRate: 50, trunkRate: 1_000 },
+    limits: { sourceRate: 20, sessionRate: 50, trunkRate: 1_000, messageBytes: 65_536 },
     trunkOf: (account) => (account.startsWith('trunk') ? { name: account, identities: ['+49*'] } : null),
     ...more.settings,
   });
