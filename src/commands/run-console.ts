@@ -18,6 +18,7 @@ import { usersPath } from './console-users.ts';
 import { Refusal, UNBLOCKABLE } from './control-methods.ts';
 import type { Target } from './feeds.ts';
 import { laggingText } from './hand-command.ts';
+import { settingsShown } from './settings-shown.ts';
 import { rulesOf } from './text.ts';
 
 export interface RunConsoleOptions {
@@ -120,7 +121,7 @@ export class RunConsole {
       accounts: () => target().endpoints.map(({ endpoint }) => endpoint),
       habits: (account) => habitsOf(target(), account),
       traffic: this.#traffic,
-      settings: () => settingsAsToml(settings(), this.#options.config.later),
+      settings: () => settingsAsToml(settingsShown(settings())),
       countryOf: this.#countries,
       gateway: () => gateway?.() ?? null,
       hand: {

@@ -1,10 +1,34 @@
 import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
+import { settingsShown } from '../../src/commands/settings-shown.ts';
 import { Daemon, jsonLines, ringfence, until, writeSettings } from '../support/cli.ts';
 import { FakeAmi } from '../support/fake-ami.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const PASSWORD = 'a long enough password';
+
+describe('settings as the console shows them', () => {
+  it('tell of a URL no more than its host, for its path may be a secret', () => {
+    const shown = settingsShown({
+      heartbeat: { url: 'https://watch.example/ping/zq8' },
+      notify: {
+        webhook: [
+          { url: 'https://user:zq8@hooks.example:444/T0/zq8?token=zq8', name: 'chat' },
+          { url: 'http://127.0.0.1/' },
+        ],
+      },
+      kamailio: { rpc: 'http://127.0.0.1:8080/rpc' },
+      hep: { listen: ['udp:127.0.0.1:9060'], every: 5, on: true },
+    });
+    assert.doesNotMatch(JSON.stringify(shown), /zq8/);
+    assert.deepEqual(shown, {
+      heartbeat: { url: 'https://watch.example/…' },
+      notify: { webhook: [{ url: 'https://hooks.example:444/…', name: 'chat' }, { url: 'http://127.0.0.1/' }] },
+      kamailio: { rpc: 'http://127.0.0.1:8080/…' },
+      hep: { listen: ['udp:127.0.0.1:9060'], every: 5, on: true },
+    });
+  });
+});
 
 describe('ringfence console user, and the console of ringfence run', function () {
   this.timeout(60_000);

@@ -15,7 +15,8 @@ import { Station } from '../support/sip-builder.ts';
 /** RINGFENCE_SCREENSHOTS=1 makes the pictures of docs/console.md anew. */
 const PICTURES =
   process.env['RINGFENCE_SCREENSHOTS'] === '1' ? resolve(import.meta.dirname, '../../docs/console') : null;
-const HOSTILE = process.env['RINGFENCE_LONG'] === '1' ? 10_000 : 300;
+const LONG = process.env['RINGFENCE_LONG'] === '1';
+const HOSTILE = LONG ? 10_000 : 300;
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 /** Does anything stand out beyond the window, or is anything on the page that we did not make? */
@@ -34,7 +35,7 @@ interface Violation {
 }
 
 describe('the console in a real browser', function () {
-  this.timeout(120_000);
+  this.timeout(LONG ? 1_800_000 : 120_000);
   let browser: Browser | null;
   let bench: ConsoleBench;
   let tab: Tab;

@@ -3,11 +3,11 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Sessions } from '../../src/console/sessions.ts';
 import { hashPassword, isPassword, UsersFile } from '../../src/console/users.ts';
 import { RingfenceError } from '../../src/errors.ts';
 import { loadConfig } from '../../src/config.ts';
+import { until } from '../support/cli.ts';
 import { ConsoleBench, PASSWORD } from '../support/console.ts';
 import { evidence, incident } from '../support/evidence.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -285,11 +285,9 @@ describe('the console: who may do what', function () {
     });
     stream.on('error', () => undefined);
     stream.end();
-    await sleep(400);
-    assert.match(parts.join(''), /event: part\ndata: \{"id":"status"/);
+    await until('the first parts', () => parts.join('').includes('event: part\ndata: {"id":"status"'));
     bench.users({ bob: 'read' });
-    await sleep(1_300);
-    assert.ok(over);
+    await until('its end', () => over);
     assert.match(parts.join(''), /event: over/);
     assert.equal(
       (await ask(`${base}/live?page=/settings`, { headers: await as('bob') })).status,
