@@ -91,6 +91,7 @@ describe('documents', function () {
               'alerts',
               'audit',
               'config',
+              'console',
               'detectors',
               'keys',
               'notify',
