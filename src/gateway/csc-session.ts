@@ -113,9 +113,13 @@ export class CscSession implements Session {
 
   #run(steps: readonly ChannelStep[]): void {
     // records were sealed in this order: what the owner sends while he is told of the rest comes after them
-    for (const step of steps) if (step.kind === 'send') this.#write(step.bytes);
-    // whoever makes us answer and does not read the answers
-    if (this.queued > MOST_QUEUED) this.#end('stuck', true);
+    for (const step of steps) {
+      if (step.kind !== 'send') continue;
+      this.#write(step.bytes);
+      // whoever makes us answer and does not read the answers
+      if (this.queued > MOST_QUEUED) this.#end('stuck', true);
+      if (this.#isOver) return;
+    }
     for (const step of steps) {
       if (this.#isOver) return; // by what the owner did with the step before
       switch (step.kind) {
