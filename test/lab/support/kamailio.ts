@@ -53,7 +53,7 @@ export class Kamailio {
       ...['-f', configuration],
       ...['-Y', join(options.directory, 'run')],
       ...['-w', options.directory],
-      ...['-m', '32', '-M', '4'],
+      ...['-m', '128', '-M', '4'],
     );
   }
 
