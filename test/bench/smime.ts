@@ -27,7 +27,8 @@ import forge from 'node-forge';
 import type * as Chain from '../../src/crypto/chain.ts';
 import type * as PrivateKeys from '../../src/crypto/private-key.ts';
 import type * as Sip from '../../src/crypto/smime/sip.ts';
-import { NOW, rsaPair } from '../support/pki.ts';
+import { DAY } from '../../src/time.ts';
+import { identity, NOW, revocationListDer, rsaPair } from '../support/pki.ts';
 import { invite, scene } from '../support/smime.ts';
 
 const compiled = join(import.meta.dirname, '../../dist/crypto');
@@ -35,7 +36,7 @@ if (!existsSync(join(compiled, 'smime/sip.js'))) {
   console.log(`smime: skipped, for there is no ${compiled}: npm run build`);
   process.exit(0);
 }
-const { readCertificate, Trust } = (await import(join(compiled, 'chain.js'))) as typeof Chain;
+const { readCertificate, readRevocationList, Trust } = (await import(join(compiled, 'chain.js'))) as typeof Chain;
 const { privateKeyFromPem } = (await import(join(compiled, 'private-key.js'))) as typeof PrivateKeys;
 const { openSip, protectSip } = (await import(join(compiled, 'smime/sip.js'))) as typeof Sip;
 
@@ -49,7 +50,20 @@ function compiledIdentity(name: 'alice' | 'bob' | 'carol' | 'mallory') {
 const [alice, bob, mallory] = [compiledIdentity('alice'), compiledIdentity('bob'), compiledIdentity('mallory')];
 const anchor = readCertificate(scene().root.certificate.der);
 if (!anchor.ok) throw new Error(anchor.reason);
-const trust = new Trust([anchor.value]);
+const REVOKED = Buffer.from([0x5e, 0x01]);
+const list = readRevocationList(revocationListDer(scene().root, [REVOKED]));
+if (!list.ok) throw new Error(list.reason);
+const trust = new Trust([anchor.value], [list.value]);
+/** alice once more, with a certificate that is good no more. */
+function goneBad(options: Parameters<typeof identity>[3]) {
+  const certificate = readCertificate(
+    identity('alice@example.com', rsaPair(2048, 'alice'), scene().root, options).certificate.der,
+  );
+  if (!certificate.ok) throw new Error(certificate.reason);
+  return { certificate: certificate.value, key: alice.key };
+}
+const expired = goneBad({ from: NOW - 2 * DAY, to: NOW - DAY });
+const revoked = goneBad({ serial: REVOKED });
 const opener = { trust, keyholders: [bob], now: NOW };
 
 const message = invite();
@@ -187,6 +201,10 @@ function welch(a: readonly number[], b: readonly number[]): number {
   return (one.mean - other.mean) / Math.sqrt(one.spread + other.spread);
 }
 
+/** The same call under another Call-ID. */
+const headersChanged = (bytes: Buffer): Buffer =>
+  Buffer.from(bytes.toString('latin1').replace('a84b4c76e66710@', 'b84b4c76e66710@'), 'latin1');
+
 function refusals(cipher: 'aes-256-gcm' | 'aes-256-cbc'): void {
   const good = sealedOf({ ...protect, encrypt: { recipients: [bob.certificate], cipher } });
   const changed = (at: number): Buffer => {
@@ -198,6 +216,9 @@ function refusals(cipher: 'aes-256-gcm' | 'aes-256-cbc'): void {
   const wrappedAt = good.indexOf(Buffer.from('04820100', 'hex')) + 4;
   const classes: readonly (readonly [string, Buffer])[] = [
     ['signature does not hold', sealedOf({ ...protect, sign: { signers: [mallory] }, encrypt: { recipients: [bob.certificate], cipher } })], // prettier-ignore
+    ['of an expired certificate', sealedOf({ ...protect, sign: { signers: [expired] }, encrypt: { recipients: [bob.certificate], cipher } })], // prettier-ignore
+    ['of a revoked certificate', sealedOf({ ...protect, sign: { signers: [revoked] }, encrypt: { recipients: [bob.certificate], cipher } })], // prettier-ignore
+    ['headers that are not those signed', headersChanged(sealedOf({ ...protect, encrypt: { recipients: [bob.certificate], cipher } }))], // prettier-ignore
     ['wrong content key (OAEP fails)', changed(wrappedAt + 100)],
     [cipher === 'aes-256-gcm' ? 'changed tag' : 'changed last block (padding)', changed(-5)],
     ['changed content', changed(good.length - 600)],

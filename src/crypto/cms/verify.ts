@@ -47,6 +47,8 @@ export function verifySignedData(
     const owners = known.filter((certificate) => isOf(info.id, certificate));
     // of two certificates with one name the one whose key fits
     const certificate = owners.find((one) => isSignedBy(info, one, content, signed.contentType, digests));
+    // which of the two it is that does not hold is not to be told by the time either
+    if (certificate === undefined && owners[0] !== undefined) trust.path(owners[0], known, now, 'sign');
     if (certificate === undefined)
       return refused(owners.length === 0 ? 'SignerInfo: no certificate of the signer' : 'SignerInfo: the signature does not hold'); // prettier-ignore
     const path = trust.path(certificate, known, now, 'sign');

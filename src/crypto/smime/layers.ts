@@ -7,10 +7,10 @@ import { readContentInfo, type ContentInfo } from '../cms/content-info.ts';
 import { decryptCms, type Keyholder } from '../cms/decrypt.ts';
 import { envelopedDataOf, NOT_SPOKEN, type EnvelopedData } from '../cms/enveloped-data.ts';
 import { CONTENT } from '../cms/oids.ts';
-import { signCms } from '../cms/sign.ts';
 import { readSignedData, signedDataOf, type SignedData } from '../cms/signed-data.ts';
 import { verifySignedData, type VerifiedSigner } from '../cms/verify.ts';
-import { decodedBody, headerOf, readEntity, readParts, type Entity } from './mime.ts';
+import { decodedBody, entityOf, headerOf, readEntity, readParts, type Entity } from './mime.ts';
+import { signPart } from './parts.ts';
 
 /** What opening needs: who is trusted, whose keys may open, and when it is. */
 export interface OpenerOptions {
@@ -151,7 +151,7 @@ function decrypted(enveloped: EnvelopedData, state: State, options: OpenerOption
   return plain;
 }
 
-/** A signed message of ours, by whose key it is: made once, to be verified where there was nothing to verify. */
+/** A signed part of ours, by whose key it is: made once, to be read and verified where there was nothing to verify. */
 const decoys = new WeakMap<Keyholder['key'], Buffer>();
 const DECOY_BYTES = 512;
 
@@ -160,13 +160,19 @@ function spend(options: OpenerOptions, content: Content): void {
   const [keyholder] = options.keyholders;
   const { trust, now } = options;
   if (keyholder === undefined || trust === null) return;
-  const decoy = decoys.get(keyholder.key) ?? signCms(Buffer.alloc(DECOY_BYTES), { signers: [keyholder], at: now });
+  const decoy =
+    decoys.get(keyholder.key) ??
+    signPart(entityOf([['Content-Type', 'application/sdp']], Buffer.alloc(DECOY_BYTES)), {
+      ...{ signers: [keyholder], at: now },
+    }).raw;
   decoys.set(keyholder.key, decoy);
   createHash('sha256')
     .update('entity' in content ? content.entity.body : content.octets)
     .digest();
-  const signed = readSignedData(decoy);
-  if (signed.ok) verifySignedData(signed.value, Buffer.alloc(DECOY_BYTES), { trust, now });
+  const entity = readEntity(decoy);
+  const wrapping = entity.ok ? wrappingOf({ entity: entity.value }) : entity;
+  if (wrapping.ok && wrapping.value?.kind === 'signed')
+    verifySignedData(wrapping.value.signed, Buffer.alloc(DECOY_BYTES), { trust, now });
 }
 
 /** What is around the content; null: nothing. */
