@@ -8,6 +8,7 @@ import {
   enrolmentRequest,
   judgeEnrolment,
   newTokenSecret,
+  tokenId,
 } from '../../src/crypto/enrolment.ts';
 import { readKeyStore, sealKey, writeKeyStore } from '../../src/crypto/key-store.ts';
 import { MasterKey } from '../../src/crypto/master-key.ts';
@@ -53,7 +54,12 @@ describe('hostile keys, certificates, requests and tokens', function () {
       2_000,
       (bytes) => {
         const known = { account: '1004', k, expiresAt: NOW + 1, used: null };
-        const verdict = judgeEnrolment(bytes, exporter, () => known, NOW);
+        const verdict = judgeEnrolment(
+          bytes,
+          exporter,
+          (tid) => (tid === Buffer.from(tokenId(k)).toString('base64url') ? known : null),
+          NOW,
+        );
         // only the request as it was made proves that its sender knows the secret
         assert.ok(verdict.kind === 'refused' || bytes.equals(enrolmentRequest(k, exporter, csr)));
       },
