@@ -75,6 +75,9 @@ export class Zone {
   readonly #zone: IANAZone | FixedOffsetZone;
   /** quarter -> its offset; NaN: it changes within the quarter (St. John's did so at 00:01 until 2011). One for all of this name. */
   readonly #offsets: Map<number, Millis>;
+  /** asked for last: records and packets come in the order of time */
+  #slot = NaN;
+  #offset: Millis = 0;
   static readonly #known = new Map<string, Map<number, Millis>>();
 
   /** @throws RangeError when the tz database has no such zone; check with `Zone.isValid` first */
@@ -95,13 +98,20 @@ export class Zone {
   /** Milliseconds to add to UTC to get local time at the instant `at`. */
   offsetAt(at: Millis): Millis {
     const slot = Math.floor(at / SLOT);
+    if (slot === this.#slot) return this.#offset;
     const cached = this.#offsets.get(slot);
-    if (cached !== undefined) return Number.isNaN(cached) ? this.#exact(at) : cached;
+    if (cached !== undefined) return Number.isNaN(cached) ? this.#exact(at) : this.#note(slot, cached);
     const offset = this.#exact(slot * SLOT);
     const steady = this.#exact((slot + 1) * SLOT - 1) === offset;
     if (this.#offsets.size >= CACHE_LIMIT) this.#offsets.clear();
     this.#offsets.set(slot, steady ? offset : NaN);
-    return steady ? offset : this.#exact(at);
+    return steady ? this.#note(slot, offset) : this.#exact(at);
+  }
+
+  #note(slot: number, offset: Millis): Millis {
+    this.#slot = slot;
+    this.#offset = offset;
+    return offset;
   }
 
   #exact(at: Millis): Millis {

@@ -1,11 +1,12 @@
 import { faded, HOURS_OF_WEEK, packCount, unpackCount } from '../baseline.ts';
 import { decode, encode } from './habit-week.ts';
-import { PlaceLists } from './habit-place-lists.ts';
-import { notePlace, type Places } from './habit-places.ts';
+import { DayCounts } from './day-counts.ts';
+import { notePlace, placesOf, wordsOf, type Places } from './habit-places.ts';
+import { PackedLists } from './packed-lists.ts';
 
 /**
- * The weeks of a hundred thousand accounts, in typed arrays by shards of 32: about 600 bytes an account. What changes with
- * every call (the present day, 90 bytes) is kept apart from what changes once a day, so that a snapshot, for which packets
+ * The weeks of a hundred thousand accounts, in typed arrays by shards of 32: about 550 bytes an account. What changes with
+ * every call (the present day, 60 bytes) is kept apart from what changes once a day, so that a snapshot, for which packets
  * wait, holds little more than what changed since the last.
  */
 export const SHARD = 32;
@@ -34,25 +35,35 @@ class Shard {
   readonly since = new Uint16Array(SHARD);
   readonly learned = new Uint16Array(SHARD);
   readonly names: (string | null)[] = new Array<string | null>(SHARD).fill(null);
-  readonly places = new PlaceLists(SHARD);
+  readonly places = new PackedLists(SHARD);
   /** number of its last change */
   changed = 1;
   // ---- the present day
-  readonly dayCalls = new Uint16Array(SHARD * HOURS);
-  readonly dayChargeable = new Uint16Array(SHARD * HOURS);
+  readonly dayCalls = new DayCounts(SHARD * HOURS);
+  readonly dayChargeable = new DayCounts(SHARD * HOURS);
   readonly dayAmounts = new Float32Array(SHARD * 2);
   /** the day that is counted; 0: none */
   readonly day = new Uint16Array(SHARD);
   /** 1: what was counted today must not be learned */
   readonly quarantined = new Uint8Array(SHARD);
-  readonly dayPlaces: (number[] | null)[] = new Array<number[] | null>(SHARD).fill(null);
+  readonly dayPlaces = new PackedLists(SHARD);
   dayChanged = 1;
 
   arrays(): ArrayBufferView[] {
     return [this.calls, this.chargeable, this.fields, this.since, this.learned];
   }
   dayArrays(): ArrayBufferView[] {
-    return [this.dayCalls, this.dayChargeable, this.dayAmounts, this.day, this.quarantined];
+    return [this.dayCalls.all(), this.dayChargeable.all(), this.dayAmounts, this.day, this.quarantined];
+  }
+  /** Takes back what `dayArrays` gave. */
+  restoreDay(state: unknown): void {
+    const calls = this.dayCalls.all();
+    const chargeable = this.dayChargeable.all();
+    fill(state, [calls, chargeable, this.dayAmounts, this.day, this.quarantined], (i, keys) =>
+      this.dayPlaces.set(i, keys ?? []),
+    );
+    this.dayCalls.fill(calls);
+    this.dayChargeable.fill(chargeable);
   }
 }
 
@@ -168,12 +179,11 @@ export class AccountWeeks {
   place(slot: Slot, day: number, hour: number, keys: readonly number[] | null): void {
     const shard = this.#begin(slot, day);
     const i = slot % SHARD;
-    bump(shard.dayCalls, i * HOURS + hour);
+    shard.dayCalls.bump(i * HOURS + hour);
     if (keys === null) return;
-    bump(shard.dayChargeable, i * HOURS + hour);
-    const places = shard.dayPlaces[i] ?? [];
-    // in no more memory than it needs
-    if (places.length < PLACES_A_DAY) shard.dayPlaces[i] = places.concat(keys.slice(0, PLACES_A_DAY - places.length));
+    shard.dayChargeable.bump(i * HOURS + hour);
+    const room = PLACES_A_DAY - shard.dayPlaces.length(i);
+    if (room > 0 && keys.length > 0) shard.dayPlaces.set(i, [...shard.dayPlaces.get(i), ...keys.slice(0, room)]);
   }
 
   talk(slot: Slot, day: number, minutes: number, spend: number): void {
@@ -211,21 +221,21 @@ export class AccountWeeks {
     return {
       day,
       quarantined: shard.quarantined[i] === 1,
-      calls: shard.dayCalls.subarray(i * HOURS, (i + 1) * HOURS),
-      chargeable: shard.dayChargeable.subarray(i * HOURS, (i + 1) * HOURS),
+      calls: shard.dayCalls.slice(i * HOURS, (i + 1) * HOURS),
+      chargeable: shard.dayChargeable.slice(i * HOURS, (i + 1) * HOURS),
       minutes: shard.dayAmounts[i * 2] ?? 0,
       spend: shard.dayAmounts[i * 2 + 1] ?? 0,
-      places: shard.dayPlaces[i] ?? [],
+      places: shard.dayPlaces.get(i),
     };
   }
 
   #clearDay(shard: Shard, i: number): void {
-    shard.dayCalls.fill(0, i * HOURS, (i + 1) * HOURS);
-    shard.dayChargeable.fill(0, i * HOURS, (i + 1) * HOURS);
+    shard.dayCalls.clear(i * HOURS, (i + 1) * HOURS);
+    shard.dayChargeable.clear(i * HOURS, (i + 1) * HOURS);
     shard.dayAmounts.fill(0, i * 2, i * 2 + 2);
     shard.day[i] = 0;
     shard.quarantined[i] = 0;
-    shard.dayPlaces[i] = null;
+    shard.dayPlaces.set(i, []);
     shard.dayChanged++;
     shard.changed++;
   }
@@ -247,7 +257,7 @@ export class AccountWeeks {
   }
   places(slot: Slot): Readonly<Places> | null {
     if (slot !== this.#asked) {
-      this.#askedPlaces = this.#shard(slot).places.get(slot % SHARD);
+      this.#askedPlaces = placesOf(this.#shard(slot).places.get(slot % SHARD));
       this.#asked = slot;
     }
     return this.#askedPlaces;
@@ -255,7 +265,7 @@ export class AccountWeeks {
   #putPlaces(slot: Slot, places: Places | null): void {
     const lists = this.#shard(slot).places;
     this.#places += (places?.length ?? 0) - lists.length(slot % SHARD);
-    lists.set(slot % SHARD, places);
+    lists.set(slot % SHARD, wordsOf(places ?? []));
     if (slot === this.#asked) this.#asked = -1;
   }
   /** Faded calls of an hour of the week (of three hours together: `chargeable`). */
@@ -311,7 +321,7 @@ export class AccountWeeks {
 
   #learnPlaces(slot: Slot, { places, day }: Day): void {
     if (places.length === 0) return;
-    const known = this.#shard(slot).places.get(slot % SHARD) ?? [];
+    const known = placesOf(this.#shard(slot).places.get(slot % SHARD)) ?? [];
     for (const key of places) notePlace(known, key, 1, day, this.#places > MANY_PLACES ? PLACES_WHEN_MANY : PLACES);
     this.#putPlaces(slot, known);
   }
@@ -342,7 +352,7 @@ export class AccountWeeks {
         state: () => ({
           names: shard.names,
           arrays: shard.arrays().map(encode),
-          places: shard.names.map((_, i) => shard.places.get(i)),
+          places: shard.names.map((_, i) => placesOf(shard.places.get(i))),
         }),
       },
       {
@@ -351,7 +361,7 @@ export class AccountWeeks {
         state: () => ({
           names: shard.names,
           arrays: shard.dayArrays().map(encode),
-          places: shard.dayPlaces,
+          places: shard.names.map((_, i) => (shard.dayPlaces.length(i) === 0 ? null : shard.dayPlaces.get(i))),
         }),
       },
     ]);
@@ -385,7 +395,7 @@ export class AccountWeeks {
         if (name !== null) this.#slots.set(name, n * SHARD + i);
       }
       fill(weeks?.state, shard.arrays(), (i, places) => this.#putPlaces(n * SHARD + i, places));
-      fill(day?.state, shard.dayArrays(), (i, places) => (shard.dayPlaces[i] = places));
+      shard.restoreDay(day?.state);
     }
   }
 }
@@ -415,11 +425,6 @@ const sum = (counts: Uint16Array): number => {
   for (const count of counts) total += count;
   return total;
 };
-
-function bump(counts: Uint16Array, i: number): void {
-  const count = counts[i] ?? 0;
-  if (count < 65_535) counts[i] = count + 1;
-}
 
 function raise(bins: Uint16Array, i: number, by: number): void {
   bins[i] = packCount(unpackCount(bins[i] ?? 0) + by);

@@ -62,8 +62,7 @@ export function placeName(key: number): string | null {
  * faded calls; 40 bits). Flat, for there are a hundred thousand of them; oldest forgotten first.
  */
 export type Places = number[];
-export const PLACE_NUMBERS = 2;
-const WIDTH = PLACE_NUMBERS;
+const WIDTH = 2;
 /** A place is forgotten when it has faded to this, more than two years after its last call. */
 const FORGOTTEN = 0.01;
 const MOST_DAYS = 255;
@@ -72,6 +71,32 @@ const pack = (calls: number, days: number, last: number): number => (last * 256 
 const callsOf = (known: number): number => unpackCount(known % 65_536);
 const daysOf = (known: number): number => Math.floor(known / 65_536) % 256;
 const lastOf = (known: number): number => Math.floor(known / 16_777_216);
+
+const HIGH = 2 ** 32;
+/** bits of a key: below 2^20 and a million */
+const KEY_BITS = 21;
+
+/** Places as whole numbers below 2^32, two each: the low word of what is known, then the key under the eight high bits. */
+export function wordsOf(places: Readonly<Places>): number[] {
+  const words: number[] = [];
+  for (let i = 0; i < places.length; i += WIDTH) {
+    const known = places[i + 1] ?? 0;
+    const high = Math.floor(known / HIGH);
+    words.push(known - high * HIGH, (places[i] ?? 0) + high * 2 ** KEY_BITS);
+  }
+  return words;
+}
+
+/** Back from `wordsOf`; null: none. */
+export function placesOf(words: readonly number[]): Places | null {
+  if (words.length === 0) return null;
+  const places: Places = [];
+  for (let i = 0; i < words.length; i += WIDTH) {
+    const key = words[i + 1] ?? 0;
+    places.push(key % 2 ** KEY_BITS, Math.floor(key / 2 ** KEY_BITS) * HIGH + (words[i] ?? 0));
+  }
+  return places;
+}
 
 /** Notes calls to a place on a day (counted since 1970, local). `most`: places kept. */
 export function notePlace(places: Places, key: number, calls: number, day: number, most: number): void {

@@ -20,9 +20,15 @@ function trunkOfChannel(channel: string, { networks }: Site): string | null {
   );
 }
 
+/** Does a number stand in it at all? */
+const NUMBER = /\d[\d*#]{2}/;
+
 /** The first number in what Dial() was given: `PJSIP/0037126123456@carrier,60`, `PJSIP/carrier/sip:+371…@host`, `SIP/carrier/0037…`. */
 function numberIn(lastdata: string): string {
-  for (const part of (lastdata.slice(0, 256).split(/[,&|]/)[0] ?? '').split('/').reverse()) {
+  const first = /^[^,&|]*/.exec(lastdata.slice(0, 256))?.[0] ?? '';
+  // nearly always the trunk's name alone
+  if (!NUMBER.test(first)) return '';
+  for (const part of first.split('/').reverse()) {
     const user = part.replace(/^sips?:/i, '').split('@')[0] ?? '';
     if (/^[+*#]?\d[\d*#]{2,}$/.test(user)) return user;
   }
