@@ -29,7 +29,7 @@ export class DayCounts {
 
   /** A copy of a part. */
   slice(from: number, to: number): Uint16Array {
-    const part = Uint16Array.from(this.#bytes.subarray(from, to));
+    const part = new Uint16Array(this.#bytes.subarray(from, to));
     if (this.#large !== null) for (let i = from; i < to; i++) part[i - from] = this.#at(i);
     return part;
   }

@@ -23,7 +23,11 @@ export class PackedLists {
 
   /** A copy. */
   get(list: number): number[] {
-    return Array.from(this.#words.subarray(this.#start(list), this.#ends[list] ?? 0));
+    const start = this.#start(list);
+    const numbers = new Array<number>(this.length(list)).fill(0);
+    // not by Array.from, which goes through an iterator
+    for (let i = 0; i < numbers.length; i++) numbers[i] = this.#words[start + i] ?? 0;
+    return numbers;
   }
 
   set(list: number, numbers: readonly number[]): void {
