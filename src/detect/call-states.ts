@@ -1,4 +1,4 @@
-import type { Event, Millis, SourceProof } from '../model.ts';
+import type { Event, Millis, SourceProof, Subject } from '../model.ts';
 
 /** What all feeds together tell of one call. Plain. */
 export interface CallState {
@@ -29,6 +29,15 @@ export class CallStates {
   #event: Event | null = null;
   #key = '';
   #state: CallState | null = null;
+  #named: Named | null = null;
+
+  /** One for all tables that hear of a new caller with the same event. */
+  named(subject: Subject): Named {
+    const { type, value } = subject;
+    if (this.#named?.subject.value !== value || this.#named.subject.type !== type)
+      this.#named = { key: `${type}:${value}`, subject };
+    return this.#named;
+  }
 
   /** The state that another detector has made with this event, or a new one. */
   open(event: Event, key: string, call: string, dialled: string, started: Millis): CallState {
@@ -39,6 +48,12 @@ export class CallStates {
     }
     return this.#state;
   }
+}
+
+/** Who places calls, and the text by which tables know him. */
+export interface Named {
+  readonly key: string;
+  readonly subject: Subject;
 }
 
 /** A call as one detector holds it: its own opinion, and the state that it shares. */

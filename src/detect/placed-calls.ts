@@ -170,11 +170,11 @@ export class PlacedCalls<T> {
   }
 
   #join(key: string, call: HeldCall<T>, subject: Subject): void {
-    const who = `${subject.type}:${subject.value}`;
+    const { key: who, subject: named } = this.#states.named(subject);
     let caller = this.#callers.get(who);
     // a late record of an earlier time starts no story anew
     if (caller === undefined || call.started - caller.last > this.#options.span) {
-      caller = { key: who, subject, calls: [], since: call.started, last: call.started, said: unsaid() };
+      caller = { key: who, subject: named, calls: [], since: call.started, last: call.started, said: unsaid() };
       this.#callers.set(who, caller);
     }
     // one text for all of his calls
