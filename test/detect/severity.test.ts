@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { evidenceOf } from '../../src/commands/gateway-evidence.ts';
 import { detectors } from '../../src/detect/index.ts';
+import type { Finding, FindingKind } from '../../src/gateway/index.ts';
 import { SEVERITIES, type Event } from '../../src/model.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/time.ts';
 import {
@@ -453,9 +455,12 @@ const outcomes: Record<string, Record<string, Event[]>> = {
 
 describe('docs/severity.md', () => {
   const text = readFileSync(join(import.meta.dirname, '../../docs/severity.md'), 'utf8');
-  const rows = [...text.matchAll(/^\| ([a-z-]+) +\| (.+?) +\| (critical|high|medium|low|info) +\|$/gm)].map(
-    ([, detector = '', outcome = '', severity = '']) => ({ detector, outcome, severity }),
-  );
+  const [byDetector = '', byGateway = ''] = text.split('## What the crypto gateway says');
+  const rowsOf = (part: string) =>
+    [...part.matchAll(/^\| ([a-z-]+) +\| (.+?) +\| (critical|high|medium|low|info) +\|$/gm)].map(
+      ([, detector = '', outcome = '', severity = '']) => ({ detector, outcome, severity }),
+    );
+  const rows = rowsOf(byDetector);
   const site = testSite({ accounts: { '1004': {} } });
 
   it('has a row for every outcome, and no other', () => {
@@ -477,5 +482,21 @@ describe('docs/severity.md', () => {
       const found = judge(definition, {}, site, { habits }).take(...events);
       const worst = Math.max(...found.map((e) => SEVERITIES.indexOf(e.severity)));
       assert.equal(SEVERITIES[worst], severity);
+    });
+
+  for (const { detector: kind, outcome, severity } of rowsOf(byGateway))
+    it(`crypto gateway, ${kind}: ${outcome} is ${severity}`, () => {
+      const finding: Finding = {
+        at: NIGHT,
+        kind: kind as FindingKind, // one that is none has no severity
+        peer: { address: '203.0.113.7', port: 5061 },
+        kid: null,
+        account: '',
+        claimed: outcome.startsWith('another account') ? '1004' : '',
+        callId: '',
+        method: 'REGISTER',
+        detail: outcome,
+      };
+      assert.equal(evidenceOf(finding).severity, severity);
     });
 });
