@@ -8,24 +8,28 @@ export interface Ephemeral {
   agree(theirs: Uint8Array): Buffer | null;
 }
 
-// RFC 8410, section 7: the DER of an X25519 key before its 32 bytes
-const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const SPKI = Buffer.from('302a300506032b656e032100', 'hex');
+export function newEphemeral(): Ephemeral {
+  const { privateKey, publicKey } = generateKeyPairSync('x25519');
+  return halfOf(privateKey, publicKey);
+}
 
-export const newEphemeral = (): Ephemeral => halfOf(generateKeyPairSync('x25519').privateKey);
+// RFC 8410, section 7: the DER of a private key before its 32 bytes
+const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
 /** From a secret scalar of 32 bytes, as test vectors give it. */
 export function ephemeralFrom(scalar: Uint8Array): Ephemeral {
-  return halfOf(createPrivateKey({ key: Buffer.concat([PKCS8, scalar]), format: 'der', type: 'pkcs8' }));
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, scalar]), format: 'der', type: 'pkcs8' });
+  return halfOf(privateKey, createPublicKey(privateKey));
 }
 
-function halfOf(privateKey: KeyObject): Ephemeral {
-  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+// JWK (RFC 8037) is raw bytes to OpenSSL; DER goes through its decoders, which costs more than the agreement itself
+function halfOf(privateKey: KeyObject, own: KeyObject): Ephemeral {
   return {
-    epk: new Uint8Array(spki.subarray(SPKI.length)),
+    epk: new Uint8Array(Buffer.from(own.export({ format: 'jwk' }).x ?? '', 'base64url')),
     agree(theirs) {
+      const x = Buffer.from(theirs).toString('base64url');
       try {
-        const publicKey = createPublicKey({ key: Buffer.concat([SPKI, theirs]), format: 'der', type: 'spki' });
+        const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
         const shared = diffieHellman({ privateKey, publicKey });
         // OpenSSL refuses zeros by itself; nothing here rests on that
         return shared.every((byte) => byte === 0) ? null : shared;
