@@ -149,11 +149,20 @@ describe('CSC: attackers', () => {
     let dripped = 0;
     const drip = setInterval(() => dripping.write(Buffer.of(dripped++ === 0 ? TYPE.clientHello : 0)), 120);
     const [silent, begun] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    // the handshake done, and then no record that shows that the keys are there
+    const { socket: mute } = await bareClient(slow);
     for (const socket of [silent, begun, tls, dripping]) socket.on('error', () => undefined);
     begun.write(Buffer.from('1603010200010001fc0303', 'hex'));
-    await Promise.all([silent, begun, tls, dripping].map(closed));
+    await Promise.all([silent, begun, tls, dripping, mute].map(closed));
     clearInterval(drip);
-    assert.deepEqual(slow.refused().sort(), ['hello deadline', 'hello deadline', 'tls deadline', 'tls deadline']);
+    assert.deepEqual(slow.heard.events, []);
+    assert.deepEqual(slow.refused().sort(), [
+      'auth deadline',
+      'hello deadline',
+      'hello deadline',
+      'tls deadline',
+      'tls deadline',
+    ]);
     assert.equal(slow.server.counts.halfOpen, 0);
     await slow.server.close();
   });
