@@ -14,6 +14,7 @@ const BENCHMARKS = [
   'keys',
   'smime',
   'console',
+  'csc',
 ];
 const wanted = process.argv.slice(2);
 

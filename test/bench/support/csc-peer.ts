@@ -202,6 +202,7 @@ function usage(): Usage {
   return { cpu: user + system, rss, heap: heapUsed + external, messages };
 }
 
+process.on('disconnect', () => process.exit(0));
 process.on('message', (question: Question) => {
   const answer = async (): Promise<object> => {
     switch (question.ask) {
