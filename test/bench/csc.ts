@@ -3,7 +3,7 @@
  *
  * Claims, all of the gateway's process, on one core, in CPU time (a busy machine changes that little): it makes at least half as
  * many handshakes as bare TLS 1.3 with RSA-2048 client certificates does; a message in and out costs at most 15 % more than
- * over TLS alone with the same echo; an idle session holds at most 60 KiB. Turns alternate; the median counts.
+ * over TLS alone with the same echo (which does not hold: docs/benchmarks.md); an idle session holds at most 60 KiB. Turns alternate; the median counts.
  * Positive control: the echo over TLS with a known amount of hashing in it, which must show.
  */
 import { existsSync } from 'node:fs';
