@@ -73,7 +73,11 @@ export function settingsPage(): string {
     'missing. Paths are relative to the file. A duration is text such as `"90s"`, `"15m"`, `"2h"`, `"7d"`. An unknown name is an',
     'error that says the nearest known one; `ringfence config check` tells everything that is wrong at once.',
     '',
-    `Sections and settings of later versions are accepted with a warning and not used: ${LATER.map((n) => `\`${n}\``).join(', ')}.`,
+    ...(LATER.length === 0
+      ? []
+      : [
+          `Sections and settings of later versions are accepted with a warning and not used: ${LATER.map((n) => `\`${n}\``).join(', ')}.`,
+        ]),
     '',
     '## At the top',
     '',

@@ -98,6 +98,28 @@ function buildProgram(): Command {
       }),
     );
 
+  const agent = program
+    .command('agent')
+    .description('beside a phone, softphone, PBX or trunk: carries its SIP to the crypto gateway (docs/agent.md)');
+  agent
+    .command('run', { isDefault: true })
+    .description('listen for phones, keep the connection to the gateway up')
+    .option('--for <duration>', 'stop by itself after this time', duration)
+    .addOption(
+      new Option('--log <level>', 'how much to log on stderr')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .action(action(() => import('./commands/agent.ts')));
+  agent
+    .command('enrol <token>')
+    .description('a key of this machine and a certificate for it, by the token that ringfence keys enrol has printed')
+    .action(action(() => import('./commands/agent-enrol.ts')));
+  agent
+    .command('doctor')
+    .description('test the path to the gateway and behind it, and say where it breaks')
+    .action(action(() => import('./commands/agent-doctor.ts')));
+
   program
     .command('scan')
     .description('judge the call records written since the last scan, once (for cron)')

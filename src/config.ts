@@ -7,7 +7,7 @@ import { consoleOptions, healthOptions, heartbeatOptions, metricsOptions } from 
 import { cryptoOptions } from './crypto/options.ts';
 import { detectorParameters } from './detect/index.ts';
 import { ConfigError, InputError, messageOf, RingfenceError, type ConfigProblem } from './errors.ts';
-import { gatewayOptions } from './gateway/options.ts';
+import { agentOptions, gatewayOptions } from './gateway/options.ts';
 import { amiOptions, kamailioOptions, nftOptions } from './pbx/options.ts';
 import { logOptions } from './respond/attacks/options.ts';
 import { lockOptions, unknownGroups } from './respond/lock/options.ts';
@@ -38,6 +38,9 @@ export const settingsSchema = z.strictObject({
   nftables: nftOptions.optional().describe("blocked addresses in this machine's packet filter too, if wanted"),
   store: storeOptions.prefault({}),
   crypto: cryptoOptions.prefault({}).describe('certificates and keys (docs/keys.md)'),
+  agent: agentOptions
+    .prefault({})
+    .describe("the crypto gateway's client side, on the other machine: ringfence agent (docs/agent.md)"),
   console: consoleOptions.prefault({}).describe('metrics and health, for this machine'),
   metrics: metricsOptions.prefault({}).describe('metrics and health, for a Prometheus on another machine'),
   health: healthOptions.prefault({}).describe('when ringfence tells that something is wrong with itself'),
@@ -59,7 +62,7 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 
 /** Settings of later versions (docs/contracts.md): a file that has them works here too, it is only said that they rest. */
-export const LATER = ['agent'] as const;
+export const LATER: readonly string[] = [];
 
 /** Settings as they stand, and where they came from. */
 export interface Config {

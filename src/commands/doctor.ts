@@ -20,6 +20,7 @@ import {
 import { problem, unknown, type Row } from './setup/checks.ts';
 import { phoneRows } from './setup/checks-phone.ts';
 import { lookAtKamailio } from './setup/kamailio.ts';
+import { rowLine } from './setup/row-line.ts';
 import { serviceRows } from './setup/service-user.ts';
 
 export interface DoctorOptions {
@@ -40,7 +41,7 @@ export default async function doctor(
     for (const row of more) {
       rows.push(row);
       if (output.json) output.object(row);
-      else output.result(line(row, output.color));
+      else output.result(rowLine(row, output.color));
     }
   };
   const config = read(options, tell);
@@ -106,17 +107,4 @@ async function lookAtPbx(
   tell([databaseRow(found.directories.database)]);
   if (found.tellsNames)
     tell([problem('chan_sip', 'tells strangers which names exist', 'alwaysauthreject = yes in [general] of sip.conf')]);
-}
-
-const SIGNS: Readonly<Record<Row['state'], readonly [text: string, colour: string]>> = {
-  ok: ['ok      ', '\u001b[32m'],
-  problem: ['PROBLEM ', '\u001b[31m'],
-  advice: ['better  ', '\u001b[33m'],
-  unknown: ['?       ', ''],
-};
-
-function line({ check, state, text, mend }: Row, color: boolean): string {
-  const [sign, paint] = SIGNS[state];
-  const shown = color && paint !== '' ? `${paint}${sign}\u001b[0m` : sign;
-  return `${shown} ${check}: ${text}${mend === undefined ? '' : `\n          - mend: ${mend}`}`;
 }

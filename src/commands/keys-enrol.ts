@@ -51,9 +51,9 @@ export default async function keysEnrol(
     });
     if (output.json) output.object({ account, token, tid, until: iso(expiresAt), gateway });
     else {
-      output.result(token);
+      output.result(`ringfence agent enrol ${token}`);
       output.note(
-        `ringfence: for ${visible(account, 80)}, once, until ${untilText(expiresAt, config.settings.site.timezone)}. Whoever has it can speak as this account: hand it over like a password`,
+        `ringfence: run that on the other machine: for ${visible(account, 80)}, once, until ${untilText(expiresAt, config.settings.site.timezone)}. Whoever has it can speak as this account: hand it over like a password`,
       );
     }
     return EXIT.done;

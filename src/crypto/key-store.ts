@@ -38,27 +38,38 @@ export function sealKey(
   chain: readonly Uint8Array[],
   now: Millis,
 ): StoredKey {
+  const sealed = sealPrivate(master, key);
+  return { kid: key.kid, role, madeAt: now, sealed, chain: chain.map((one) => Buffer.from(one).toString('base64')) };
+}
+
+/** PKCS#8 under the master key, AAD its kid. */
+export function sealPrivate(master: MasterKey, key: PrivateKeyHandle): string {
   const der = pkcs8Of(key);
   try {
-    const sealed = master.seal(PURPOSE, key.kid, der);
-    return { kid: key.kid, role, madeAt: now, sealed, chain: chain.map((one) => Buffer.from(one).toString('base64')) };
+    return master.seal(PURPOSE, key.kid, der);
   } finally {
     der.fill(0);
   }
 }
 
-/** A key out of the store. Refused: another master key, a changed file, a certificate that is not this key's. */
-export function openKey(master: MasterKey, stored: StoredKey): Parsed<PrivateKeyHandle> {
-  const plain = master.open(PURPOSE, stored.kid, stored.sealed);
+/** What `sealPrivate` made. Refused: another master key or kid, or it was changed. */
+export function openPrivate(master: MasterKey, kid: string, sealed: string): Parsed<PrivateKeyHandle> {
+  const plain = master.open(PURPOSE, kid, sealed);
   if (!plain.ok) return plain;
   const key = privateKeyFromPkcs8(plain.value);
   plain.value.fill(0);
+  if (key.ok && key.value.kid !== kid) return refused('a key under the name of another');
+  return key;
+}
+
+/** A key out of the store. Refused: another master key, a changed file, a certificate that is not this key's. */
+export function openKey(master: MasterKey, stored: StoredKey): Parsed<PrivateKeyHandle> {
+  const key = openPrivate(master, stored.kid, stored.sealed);
   if (!key.ok) return key;
   const certificate = certificateOf(stored);
   if (!certificate.ok) return certificate;
   // whoever may write the file must not make the gateway's certificate a CA's, or one key speak for another
-  if (key.value.kid !== stored.kid || certificate.value.kid !== stored.kid)
-    return refused('its certificate is of another key');
+  if (certificate.value.kid !== stored.kid) return refused('its certificate is of another key');
   if (certificate.value.ca !== (stored.role === 'ca')) return refused('its certificate is for something else');
   return key;
 }

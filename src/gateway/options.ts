@@ -171,3 +171,5 @@ export const gatewayOptions = z.strictObject({
 });
 
 export type GatewaySettings = z.output<typeof gatewayOptions>;
+
+export { agentOptions, type AgentSettings } from './agent-options.ts';

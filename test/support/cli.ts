@@ -74,29 +74,35 @@ export async function until(what: string, ready: () => boolean | Promise<boolean
   }
 }
 
-/** A running `ringfence run`. */
+interface DaemonOptions extends RunOptions {
+  /** default: run */
+  readonly command?: 'run' | 'agent';
+  /** false: it is not waited for */
+  readonly ready?: boolean;
+}
+
+/** A running `ringfence run`, or another command that goes on until it is ended. */
 export class Daemon {
   stdout = '';
   stderr = '';
   status: number | null = null;
   readonly child: ChildProcessWithoutNullStreams;
 
-  private constructor(args: readonly string[], options: RunOptions) {
-    this.child = start(['run', '--format', 'json', ...args], options);
+  private constructor(args: readonly string[], options: DaemonOptions) {
+    this.child = start([options.command ?? 'run', '--format', 'json', ...args], options);
     this.child.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.child.on('close', (code) => (this.status = code ?? -1));
   }
 
   /** Starts it and waits for `ringfence ready` (or, without, just starts it). */
-  static async start(
-    args: readonly string[],
-    options: RunOptions & { readonly ready?: boolean } = {},
-  ): Promise<Daemon> {
+  static async start(args: readonly string[], options: DaemonOptions = {}): Promise<Daemon> {
     const daemon = new Daemon(args, options);
+    const { command = 'run' } = options;
     if (options.ready === false) return daemon;
-    await until('ringfence ready', () => daemon.stderr.includes('ringfence ready\n') || daemon.status !== null);
-    if (daemon.status !== null) throw new Error(`ringfence run ended with ${daemon.status}: ${daemon.stderr}`);
+    const ready = command === 'run' ? 'ringfence ready\n' : `ringfence ${command} ready\n`;
+    await until(ready, () => daemon.stderr.includes(ready) || daemon.status !== null);
+    if (daemon.status !== null) throw new Error(`ringfence ${command} ended with ${daemon.status}: ${daemon.stderr}`);
     return daemon;
   }
 

@@ -9,15 +9,21 @@ import { writeWhole, type Owner } from './whole-file.ts';
 /** Name of the systemd credential (LoadCredentialEncrypted=ringfence-master-key: in the unit). */
 const CREDENTIAL = 'ringfence-master-key';
 
-/** Where the master key is: the systemd credential of this service if there is one, else [crypto] master_key_file. */
-export function masterKeyPath({ settings, directory }: Config): {
+interface MasterKeyPath {
   readonly path: string;
   readonly credential: boolean;
-} {
+}
+
+/** Where the master key is: the systemd credential of this service if there is one, else [crypto] master_key_file. */
+export const masterKeyPath = ({ settings, directory }: Config): MasterKeyPath =>
+  masterKeyAt(resolve(directory, settings.crypto.master_key_file));
+
+/** The same for a master key whose file is `file`. */
+export function masterKeyAt(file: string): MasterKeyPath {
   const folder = process.env['CREDENTIALS_DIRECTORY'] ?? '';
   const credential = folder === '' ? '' : join(folder, CREDENTIAL);
   if (credential !== '' && existsSync(credential)) return { path: credential, credential: true };
-  return { path: resolve(directory, settings.crypto.master_key_file), credential: false };
+  return { path: file, credential: false };
 }
 
 export const keyStorePath = ({ settings, directory }: Config): string => resolve(directory, settings.crypto.key_store);
@@ -26,7 +32,7 @@ export const keyStorePath = ({ settings, directory }: Config): string => resolve
  * Reads a file that nobody else may read or change: a regular file of ours (or of root), mode 0600 at the most. What is
  * checked is what is read: the open file, not its name.
  */
-function readPrivate(path: string, what: string, forbidden: number): Buffer {
+export function readPrivate(path: string, what: string, forbidden: number): Buffer {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -54,12 +60,17 @@ function readPrivate(path: string, what: string, forbidden: number): Buffer {
 
 /** The master key. @throws RingfenceError that says which file and what to do */
 export function readMasterKey(config: Config): MasterKey {
-  const { path, credential } = masterKeyPath(config);
-  if (!credential && !existsSync(path))
+  const where = masterKeyPath(config);
+  if (!where.credential && !existsSync(where.path))
     throw new InputError(
       'input-missing',
-      `there is no master key at ${path}: ringfence keys init makes it, ringfence keys restore brings it back from a backup`,
+      `there is no master key at ${where.path}: ringfence keys init makes it, ringfence keys restore brings it back from a backup`,
     );
+  return readMasterKeyAt(where);
+}
+
+/** Reads the one that is there. @throws RingfenceError that says what is wrong with it */
+export function readMasterKeyAt({ path, credential }: MasterKeyPath): MasterKey {
   // systemd hands credentials over by a group or an ACL that is the service's alone
   const bytes = readPrivate(path, 'the master key', credential ? 0o007 : 0o077);
   try {

@@ -1,0 +1,234 @@
+/** An agent between a phone's socket and a gateway, all on the loopback. */
+import { createSocket, type Socket as Datagrams } from 'node:dgram';
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { Counters } from '../../src/counters.ts';
+import { publicHalf } from '../../src/crypto/private-key.ts';
+import { AgentContacts } from '../../src/gateway/agent-contacts.ts';
+import type { AgentOptions } from '../../src/gateway/agent-context.ts';
+import { AgentLink, type LinkSettings } from '../../src/gateway/agent-link.ts';
+import { LocalSockets, type Local, type LocalPeer } from '../../src/gateway/agent-local.ts';
+import { AgentProxy } from '../../src/gateway/agent-proxy.ts';
+import { BorderKeys } from '../../src/gateway/border-keys.ts';
+import type { Log } from '../../src/log.ts';
+import type { TestKeys } from './csc.ts';
+import { pem, testAuthority, testKey } from './keys.ts';
+
+/** A log that keeps its lines. */
+export function recordingLog(): { readonly log: Log; readonly lines: string[] } {
+  const lines: string[] = [];
+  const line =
+    (level: string) =>
+    (...args: readonly unknown[]): void =>
+      void lines.push(`${level} ${args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg))).join(' ')}`);
+  const log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  return { log, lines };
+}
+
+const SECRET = Buffer.alloc(32, 5);
+
+/** The phones' side without sockets: what it is sent is kept. */
+export class FakeLocal implements Local {
+  readonly places = [{ transport: 'udp', host: '192.168.1.2', port: 5060 } as const];
+  readonly sent: string[] = [];
+
+  send(_peer: LocalPeer, bytes: Buffer): void {
+    this.sent.push(bytes.toString('latin1'));
+  }
+
+  take(): string[] {
+    return this.sent.splice(0);
+  }
+}
+
+export interface FakeAgent {
+  readonly proxy: AgentProxy;
+  readonly local: FakeLocal;
+  readonly contacts: AgentContacts;
+  readonly counters: Counters;
+  readonly phone: LocalPeer;
+  readonly pass: (ms: number) => void;
+  readonly fromPhone: (text: string, peer?: LocalPeer) => void;
+}
+
+/** An agent whose clock the test moves. */
+export function makeAgent(more: Partial<AgentOptions> = {}): FakeAgent {
+  const local = new FakeLocal();
+  const counters = new Counters();
+  let now = 1_000_000;
+  const contacts = new AgentContacts(SECRET, [], now);
+  const proxy = new AgentProxy({
+    ...{ keys: new BorderKeys(SECRET), contacts, local, domain: 'example.com', deliver: null, veil: null, counters },
+    ...{ mediaAddress: () => null, log: recordingLog().log, now: () => now, tag: () => 'agenttag' },
+    ...more,
+  });
+  const phone: LocalPeer = {
+    ...{ transport: 'udp', address: '192.168.1.5', port: 5062, connection: null },
+    place: local.places[0] ?? { transport: 'udp', host: '', port: 0 },
+  };
+  return {
+    ...{ proxy, local, contacts, counters, phone },
+    pass: (ms) => {
+      for (const end = now + ms; now < end;) {
+        now = Math.min(end, now + 50);
+        proxy.tick();
+      }
+    },
+    fromPhone: (text, peer = phone) => proxy.fromPhone(Buffer.from(text, 'latin1'), peer),
+  };
+}
+
+export interface TestAgent {
+  readonly proxy: AgentProxy;
+  readonly link: AgentLink;
+  readonly local: LocalSockets;
+  readonly counters: Counters;
+  readonly lines: readonly string[];
+  /** port for phones, UDP and TCP */
+  readonly port: number;
+  readonly stop: () => Promise<void>;
+}
+
+/** A whole agent for 1004, connected to a gateway at these places. */
+export async function testAgent(
+  gateways: readonly string[],
+  keys: Pick<TestKeys, 'gateway'>,
+  more: Partial<AgentOptions> & { readonly link?: Partial<LinkSettings> } = {},
+): Promise<TestAgent> {
+  const { log, lines } = recordingLog();
+  const counters = new Counters();
+  const contacts = new AgentContacts(SECRET, [], Date.now());
+  const holder: { proxy: AgentProxy | null } = { proxy: null };
+  const local = await LocalSockets.open({
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+    ...{ allow: ['127.0.0.1'], log, counters },
+    received: (bytes, peer) => holder.proxy?.fromPhone(bytes, peer),
+  });
+  const { link: linkMore, ...options } = more;
+  const proxy = new AgentProxy({
+    ...{
+      keys: new BorderKeys(SECRET),
+      contacts,
+      local,
+      domain: 'example.com',
+      deliver: null,
+      veil: null,
+      counters,
+      log,
+    },
+    ...{ mediaAddress: () => null, now: () => Date.now(), tag: () => randomBytes(4).toString('hex') },
+    ...options,
+  });
+  holder.proxy = proxy;
+  const inst = randomBytes(16);
+  const link = new AgentLink({
+    ...{ gateways, log, handler: proxy, keyTold: () => undefined },
+    identity: () => ({
+      ...{ account: '1004', key: testKey('phone'), inst, pinned: [publicHalf(keys.gateway)] },
+      ca: [pem('CERTIFICATE', testAuthority().certificate)],
+    }),
+    ...linkMore,
+  });
+  const ticker = setInterval(() => proxy.tick(), 50);
+  link.start();
+  return {
+    ...{ proxy, link, local, counters, lines, port: local.places[0]?.port ?? 0 },
+    stop: async () => {
+      clearInterval(ticker);
+      await link.stop();
+      local.close();
+    },
+  };
+}
+
+/** A phone's UDP socket: what comes is kept, and handed to `heard`. */
+export class PhoneSocket {
+  readonly received: string[] = [];
+  heard: (text: string) => void = () => undefined;
+  readonly #socket: Datagrams;
+  readonly #agent: number;
+
+  private constructor(socket: Datagrams, agent: number) {
+    this.#socket = socket;
+    this.#agent = agent;
+    socket.on('message', (bytes) => {
+      const text = bytes.toString('latin1');
+      this.received.push(text);
+      this.heard(text);
+    });
+  }
+
+  static async open(agent: number): Promise<PhoneSocket> {
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    return new PhoneSocket(socket, agent);
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  get via(): string {
+    return `SIP/2.0/UDP 127.0.0.1:${this.port}`;
+  }
+
+  get contact(): string {
+    return `sip:1004@127.0.0.1:${this.port}`;
+  }
+
+  send(text: string): void {
+    this.#socket.send(Buffer.from(text, 'latin1'), this.#agent, '127.0.0.1');
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/** Sits between the agent and a gateway, and resets every connection at will: as whoever can forge a RST does. */
+export class Resetter {
+  readonly #server: Server;
+  readonly #pairs = new Set<Socket>();
+  resets = 0;
+
+  private constructor(server: Server, target: number) {
+    this.#server = server;
+    server.on('connection', (near) => {
+      const far = connect({ host: '127.0.0.1', port: target, noDelay: true });
+      near.setNoDelay(true);
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#pairs.add(one);
+        one.on('error', () => undefined);
+        one.on('close', () => {
+          this.#pairs.delete(one);
+          other.destroy();
+        });
+        one.pipe(other);
+      }
+    });
+  }
+
+  static async open(target: number): Promise<Resetter> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new Resetter(server, target);
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  reset(): void {
+    if (this.#pairs.size > 0) this.resets++;
+    for (const socket of [...this.#pairs]) socket.resetAndDestroy();
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#pairs) socket.destroy();
+  }
+}
