@@ -11,12 +11,14 @@ import { AgentLink } from '../gateway/agent-link.ts';
 import { LocalSockets, placeText, type LocalPeer } from '../gateway/agent-local.ts';
 import { AgentProxy } from '../gateway/agent-proxy.ts';
 import { seenAddress } from '../gateway/agent-stun.ts';
+import { AgentVeil } from '../gateway/agent-veil.ts';
 import { BorderKeys } from '../gateway/border-keys.ts';
 import { createLog, logForm, type Log } from '../log.ts';
 import { retry } from '../retry.ts';
 import { DAY, formatDuration, MINUTE, SECOND } from '../time.ts';
 import { enrolAgent, isEnrolledBy, tokenInSettings } from './agent/enrolling.ts';
 import { AgentState, domainOf } from './agent/state.ts';
+import { emergencyOf } from './gateway-parts.ts';
 import { EXIT, type GlobalOptions, type Output } from './output.ts';
 import { readConfig } from './site.ts';
 import { tellSystemd, watchdogEvery } from './systemd.ts';
@@ -85,6 +87,8 @@ class Running {
   #opened: OpenedAgent;
   #changedAt: number;
   #seen: string | null = null;
+  /** the gateway's clock minus ours */
+  #clockOffset = 0;
   #ready = false;
   #local: LocalSockets | null = null;
   #link: AgentLink | null = null;
@@ -119,7 +123,12 @@ class Running {
       ...{ keys: new BorderKeys(this.#opened.secret), contacts: this.#contacts, local, counters: this.#counters },
       domain: domainOf(this.#opened),
       deliver: await delivery(agent.deliver, local),
-      veil: null,
+      veil: new AgentVeil({
+        ...{ account: this.#opened.account, domain: domainOf(this.#opened), hides: agent.secret_calls, log: this.#log },
+        emergency: emergencyOf(this.#config),
+        keys: () => this.#opened,
+        clock: () => Date.now() + this.#clockOffset,
+      }),
       mediaAddress: () => this.#seen,
       log: this.#log,
       now: () => Date.now(),
@@ -153,6 +162,7 @@ class Running {
   }
 
   #connected(clockOffset: number): void {
+    this.#clockOffset = clockOffset;
     if (Math.abs(clockOffset) > MINUTE)
       this.#log.warn(
         `the gateway's clock and ours differ by ${formatDuration(Math.abs(clockOffset))}; certificates go by the clock`,

@@ -10,6 +10,7 @@ import { secureContextOf } from '../crypto/tls-context.ts';
 import { pemText } from '../crypto/x509/pem.ts';
 import { messageOf, RingfenceError } from '../errors.ts';
 import {
+  SecretEdge,
   startGateway,
   type Edge,
   type Finding,
@@ -25,6 +26,7 @@ import { dialplanOf } from '../site/dialplan.ts';
 import type { Site } from '../site/index.ts';
 import { certificateState, type IssuedCertificate, type Store } from '../store/index.ts';
 import { MINUTE, SECOND } from '../time.ts';
+import { secretMemory } from './gateway-secret.ts';
 import { toolboxEdge, toolboxKeys, type Holdings } from './gateway-toolbox.ts';
 import { answerEnrolment } from './keys/enrolling.ts';
 import { GOOD, KeyRoom, type OwnKey } from './keys/key-room.ts';
@@ -58,7 +60,19 @@ export async function runGateway(parts: GatewayParts, settings: GatewaySettings)
   const own = new OwnKeys(config, settings, log);
   const latencies = new Latencies();
   const ends: { address: string; port: number } = { address: '127.0.0.1', port: 0 };
+  const certificates = new KnownKeys(store);
+  const secret = madeSecret(resolve(config.directory, settings.secret_file), config.directory, 'gateway.secret_file');
   const edges = [
+    // the box is over the message as it crosses the wire: first of what comes in, last of what goes out
+    new SecretEdge({
+      ...{ domain: config.settings.crypto.domain, secret, memory: secretMemory(store) },
+      own: () => own.holdings.keys.map(({ key }) => key),
+      known: (kid) => certificates.known(kid),
+      accountOf: (name) => parts.site().accounts.resolve(name),
+      settings: { noKey: settings.secret_calls.no_key, hide: settings.secret_calls.hide },
+      now: Date.now,
+      warn: (text) => log.warn(text),
+    }),
     toolboxEdge(
       config,
       store,
@@ -67,11 +81,10 @@ export async function runGateway(parts: GatewayParts, settings: GatewaySettings)
     ),
   ].filter((edge): edge is Edge => edge !== null);
   const decoy = publicHalf(await generatePrivateKey(config.settings.crypto.bits));
-  const certificates = new KnownKeys(store);
   const gateway = await startGateway({
     ...{ settings, edges, counters, log, tell: parts.tell, heard: parts.heard },
     name: config.settings.crypto.gateway,
-    secret: madeSecret(resolve(config.directory, settings.secret_file), config.directory, 'gateway.secret_file'),
+    secret,
     context: () => own.context,
     csc: {
       keys: { own: (kid) => own.gateway(kid)?.key, known: (kid) => certificates.known(kid), decoy },

@@ -4,6 +4,7 @@ import { DAY, SECOND } from '../time.ts';
 import { BoundedMap } from '../windows.ts';
 import { parseUri } from '../wire/sip.ts';
 import type { LocalPeer } from './agent-local.ts';
+import { SECRET_MARK } from './secret-call.ts';
 
 /** Where a name of ours leads: the phone's own URI, and the way to the phone. */
 export interface Target {
@@ -70,11 +71,11 @@ export class AgentContacts {
     return this.#uri(token);
   }
 
-  /** Its name in a dialogue. @param dialog '' : the one that it has in registrations */
+  /** Its name in a dialogue. @param dialog '' : the one that it has in registrations; else of this secret call alone */
   inDialog(uri: string, peer: LocalPeer, dialog: string): string {
     const token = this.#token(uri, dialog);
     this.#ofDialogs.set(token, { uri, peer: flowOf(uri, peer) });
-    return this.#uri(token);
+    return dialog === '' ? this.#uri(token) : `${this.#uri(token)};${SECRET_MARK}`;
   }
 
   /** Whom a name of ours stands for; null: it is none, or nobody remembers. */

@@ -24,8 +24,6 @@ export interface Veil {
   out(bytes: Buffer, message: SipMessage): Veiled | Promise<Veiled>;
   /** a request of the gateway, before the phone gets it */
   in(bytes: Buffer, message: SipMessage): Veiled | Promise<Veiled>;
-  /** an answer of either side begins, or ends, a dialogue */
-  answered(message: SipMessage): void;
 }
 
 /** Writes the address that the world sees into descriptions of media; null: nothing is to be changed. */

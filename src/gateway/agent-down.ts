@@ -4,6 +4,7 @@ import { recordRoute, type AgentContext, type AgentTransaction, type Veiled } fr
 import type { Target } from './agent-contacts.ts';
 import type { LocalPeer } from './agent-local.ts';
 import { answerTo, belonging, hop, viaValue } from './border-edit.ts';
+import { hideIdentity } from './secret-call.ts';
 import { DIALOG_FORMING } from './to-upstream.ts';
 import { RINGS, T1, T2, TIMEOUT } from './transactions.ts';
 
@@ -176,11 +177,8 @@ export class AgentDown {
     if (answer.status < 300)
       this.#agent.hideContacts(draft, answer, peer, transaction.secret ? transaction.ends.callId : '');
     this.#agent.mendMedia(draft, answer);
-    const made = draft.bytes();
-    const message = parseSip(made);
-    if (!message.ok) return null;
-    this.#agent.options.veil?.answered(message.value);
-    return made;
+    if (transaction.secret) hideIdentity(draft, answer);
+    return draft.bytes();
   }
 
   #provisional(transaction: AgentTransaction): void {

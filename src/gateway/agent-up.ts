@@ -158,7 +158,6 @@ export class AgentUp {
     draft.drop('Via', 1);
     agent.giveEnds(draft, answer, transaction.ends);
     if (method === 'REGISTER') agent.showContacts(draft);
-    agent.options.veil?.answered(answer);
     transaction.answer = draft.bytes();
     if (answer.status >= 200 && !repeated) agent.final(transaction, answer.status);
     agent.toPhone(transaction.peer, transaction.answer);

@@ -10,11 +10,19 @@ export interface Crossing {
   readonly flow: Flow;
   readonly bytes: Buffer;
   readonly message: SipMessage;
+  /** as an edge before has said */
+  readonly equalised?: Equalised;
+}
+
+/** How every later refusal of this message looks, whatever its reason: status, and how many milliseconds from receipt. */
+export interface Equalised {
+  readonly status: number;
+  readonly after: number;
 }
 
 /** What becomes of it: it goes on as `bytes`, or is refused with this status, `after` milliseconds from its receipt. */
 export type Crossed =
-  | { readonly ok: true; readonly bytes: Buffer }
+  | { readonly ok: true; readonly bytes: Buffer; readonly equalised?: Equalised }
   | {
       readonly ok: false;
       readonly status: number;
@@ -43,7 +51,7 @@ export interface Edge {
 
 /** A message that has crossed all edges. */
 export type Across =
-  | { readonly ok: true; readonly bytes: Buffer; readonly message: SipMessage }
+  | { readonly ok: true; readonly bytes: Buffer; readonly message: SipMessage; readonly equalised?: Equalised }
   | (Extract<Crossed, { ok: false }> & { readonly edge: string });
 
 /** Takes a message across all edges; without a promise unless one of them needs it. */
@@ -67,13 +75,19 @@ function step(edges: readonly Edge[], from: number, crossing: Crossing): Across 
     if (!('direction' in next)) return next;
     at = next;
   }
-  return { ok: true, bytes: at.bytes, message: at.message };
+  const { bytes, message, equalised } = at;
+  return { ok: true, bytes, message, ...(equalised === undefined ? {} : { equalised }) };
 }
 
 function follow(crossed: Crossed, edge: Edge, crossing: Crossing): Crossing | Extract<Across, { ok: false }> {
   if (!crossed.ok) return { ...crossed, edge: edge.name };
   if (crossed.bytes === crossing.bytes) return crossing;
   const message: Parsed<SipMessage> = parseSip(crossed.bytes);
-  if (message.ok) return { ...crossing, bytes: crossed.bytes, message: message.value };
+  const { equalised } = crossed;
+  if (message.ok)
+    return {
+      ...{ ...crossing, bytes: crossed.bytes, message: message.value },
+      ...(equalised === undefined ? {} : { equalised }),
+    };
   throw new Error(`${edge.name} made what is no SIP message: ${message.reason}`);
 }

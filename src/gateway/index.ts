@@ -20,6 +20,7 @@ import type { Refusal } from './session.ts';
 import { startTlsSession } from './tls-session.ts';
 
 export type { Edge, Crossed, Crossing } from './edge.ts';
+export { SecretEdge, type SecretMemory } from './secret-edge.ts';
 export type { Finding, FindingKind } from './findings.ts';
 export type { Accounts } from './policy.ts';
 export type { Mirrored } from './mirror.ts';

@@ -135,6 +135,16 @@ export const gatewayOptions = z.strictObject({
       ),
     })
     .prefault({}),
+  secret_calls: z
+    .strictObject({
+      no_key: z
+        .enum(['deny', 'clear'])
+        .default('deny')
+        .describe('a secret call to somebody outside who has no key: refused, or let through with the caller in clear'),
+      hide: names.default([]).describe('accounts (* at the end: a prefix) to which every call is secret'),
+    })
+    .prefault({})
+    .describe('who calls whom, hidden from whoever opens TLS and CSC (docs/agent.md)'),
   mirror: z
     .array(
       z.string().refine((text) => text.startsWith('udp:') && endpointOf(text.slice(4)) !== null, {

@@ -93,19 +93,26 @@ export class ToUpstream {
       this.#later(after - (performance.now() - started), () => this.#border.refuse(flow, request, status));
       return;
     }
+    const { equalised = null } = across;
+    const refuse = (status: number, more: readonly string[] = []): void =>
+      equalised === null
+        ? this.#border.refuse(flow, request, status, more)
+        : this.#later(equalised.after - (performance.now() - started), () =>
+            this.#border.refuse(flow, request, equalised.status),
+          );
     mirror('in', flow.peer, across.bytes, this.#border.now);
     const fault = policy.isEmergency(across.message) ? null : policy.judge(flow, across.message);
     if (fault !== null) {
       this.#border.count(`refused.${fault.reason}`);
       this.#border.tellOf(flow, across.message, fault.kind, fault.detail, fault.claimed);
-      this.#border.refuse(flow, request, fault.status);
+      refuse(fault.status);
       return;
     }
     const upstream = this.#next(across.message, null);
     const made = this.#make(flow, across.bytes, across.message, upstream, branch);
     if (made instanceof Refusal) {
       this.#border.count(`refused.${made.status}`);
-      this.#border.refuse(flow, request, made.status, made.more);
+      refuse(made.status, made.more);
       return;
     }
     if (request.method !== 'ACK') this.#begin(flow, received, across.bytes, made, branch, upstream, request.method);

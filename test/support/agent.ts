@@ -191,10 +191,10 @@ export class Resetter {
   readonly #pairs = new Set<Socket>();
   resets = 0;
 
-  private constructor(server: Server, target: number) {
+  private constructor(server: Server, target: { readonly host: string; readonly port: number }) {
     this.#server = server;
     server.on('connection', (near) => {
-      const far = connect({ host: '127.0.0.1', port: target, noDelay: true });
+      const far = connect({ ...target, noDelay: true });
       near.setNoDelay(true);
       for (const [one, other] of [
         [near, far],
@@ -211,10 +211,10 @@ export class Resetter {
     });
   }
 
-  static async open(target: number): Promise<Resetter> {
+  static async open(port: number, host = '127.0.0.1'): Promise<Resetter> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return new Resetter(server, target);
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    return new Resetter(server, { host, port });
   }
 
   get port(): number {
