@@ -231,7 +231,8 @@ export class AgentContext {
       const seconds = parameters['expires'] ?? '';
       const expires = /^\d{1,10}$/.test(seconds) ? Number(seconds) : (message.expires ?? 3_600);
       const name = registers ? contacts.register(uri, peer, expires, this.now) : contacts.inDialog(uri, peer, dialog);
-      return withUri(value, uri, name);
+      // of a secret call nothing else is told: a display name, an instance, a device
+      return dialog === '' ? withUri(value, uri, name) : `<${name}>`;
     });
   }
 

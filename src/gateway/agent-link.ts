@@ -36,6 +36,8 @@ export interface LinkSettings {
 
 /** After a connect that failed: 0.05 s, then twice as long each time, with up to half of it more at random. */
 const PAUSES = { first: 50, ceiling: 20 * SECOND } as const;
+/** What waits for a connection is given up after 30 s: within the first minute there are several tries before that. */
+const CEILING_AT_FIRST: Millis = 3 * SECOND;
 /** Cuts within a minute from which on somebody is told (crypto.md). */
 const ALARM_FROM = 3;
 /** A session that the gateway closed in order so soon: it does not want us, or another with our key and state takes turns with us. */
@@ -96,12 +98,16 @@ export class AgentLink {
     const { first, ceiling } = this.#settings.pauses ?? PAUSES;
     const { signal } = this.#stop;
     let wait = first;
+    let stoodAt = Date.now();
     while (!signal.aborted) {
-      if (await this.#once()) wait = first;
-      else {
+      if (await this.#once()) {
+        wait = first;
+        stoodAt = Date.now();
+      } else {
         // nobody there, or one who sends us away: of a bare cut there is no pause
         await sleep(wait * (1 + Math.random() / 2), undefined, { signal });
-        wait = Math.min(ceiling, 2 * wait);
+        const most = Date.now() - stoodAt < MINUTE ? Math.min(ceiling, CEILING_AT_FIRST) : ceiling;
+        wait = Math.min(most, 2 * wait);
       }
     }
   }

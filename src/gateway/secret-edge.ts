@@ -18,7 +18,6 @@ import { DAY, MINUTE } from '../time.ts';
 import { parseNameAddr, parseSip, parseUri, type SipMessage } from '../wire/sip.ts';
 import { SipDraft } from '../wire/sip-draft.ts';
 import { BoundedMap } from '../windows.ts';
-import { withUri } from './border-edit.ts';
 import type { Crossed, Crossing, Edge } from './edge.ts';
 import type { Flow } from './flows.ts';
 import { fits } from './policy.ts';
@@ -197,8 +196,7 @@ export class SecretEdge implements Edge {
         this.#keep(flow, call);
       }
       const name = this.#hmac('contact', call.outer).toString('base64url').slice(0, 22);
-      const bare = value.includes('<') ? value.slice(value.indexOf('<')) : value;
-      return withUri(bare, uri, sipUri(this.#options.domain, name));
+      return `<${sipUri(this.#options.domain, name)}>`;
     });
   }
 

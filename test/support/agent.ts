@@ -10,6 +10,7 @@ import { AgentLink, type LinkSettings } from '../../src/gateway/agent-link.ts';
 import { LocalSockets, type Local, type LocalPeer } from '../../src/gateway/agent-local.ts';
 import { AgentProxy } from '../../src/gateway/agent-proxy.ts';
 import { BorderKeys } from '../../src/gateway/border-keys.ts';
+import type { Session, SessionHandler } from '../../src/gateway/session.ts';
 import type { Log } from '../../src/log.ts';
 import type { TestKeys } from './csc.ts';
 import { pem, testAuthority, testKey } from './keys.ts';
@@ -93,7 +94,11 @@ export interface TestAgent {
 export async function testAgent(
   gateways: readonly string[],
   keys: Pick<TestKeys, 'gateway'>,
-  more: Partial<AgentOptions> & { readonly link?: Partial<LinkSettings> } = {},
+  more: Partial<AgentOptions> & {
+    readonly link?: Partial<LinkSettings>;
+    /** hears every SIP message inside CSC, as whoever has opened it would */
+    readonly spy?: (text: string) => void;
+  } = {},
 ): Promise<TestAgent> {
   const { log, lines } = recordingLog();
   const counters = new Counters();
@@ -104,7 +109,7 @@ export async function testAgent(
     ...{ allow: ['127.0.0.1'], log, counters },
     received: (bytes, peer) => holder.proxy?.fromPhone(bytes, peer),
   });
-  const { link: linkMore, ...options } = more;
+  const { link: linkMore, spy, ...options } = more;
   const proxy = new AgentProxy({
     ...{
       keys: new BorderKeys(SECRET),
@@ -122,7 +127,7 @@ export async function testAgent(
   holder.proxy = proxy;
   const inst = randomBytes(16);
   const link = new AgentLink({
-    ...{ gateways, log, handler: proxy, keyTold: () => undefined },
+    ...{ gateways, log, handler: spy === undefined ? proxy : spied(proxy, spy), keyTold: () => undefined },
     identity: () => ({
       ...{ account: '1004', key: testKey('phone'), inst, pinned: [publicHalf(keys.gateway)] },
       ca: [pem('CERTIFICATE', testAuthority().certificate)],
@@ -138,6 +143,34 @@ export async function testAgent(
       await link.stop();
       local.close();
     },
+  };
+}
+
+/** A handler whose sessions tell what they carry. */
+function spied(handler: SessionHandler, spy: (text: string) => void): SessionHandler {
+  const shown = new Map<Session, Session>();
+  const of = (session: Session): Session => {
+    const known = shown.get(session);
+    if (known !== undefined) return known;
+    const { id, kind, account, kid, inst, peer, establishedAt } = session;
+    const made: Session = {
+      ...{ id, kind, account, kid, inst, peer, establishedAt },
+      send: (bytes) => {
+        spy(bytes.toString('latin1'));
+        return session.send(bytes);
+      },
+      close: (reason) => session.close(reason),
+    };
+    shown.set(session, made);
+    return made;
+  };
+  return {
+    opened: (session, inherits) => handler.opened(of(session), inherits),
+    message: (session, bytes) => {
+      spy(bytes.toString('latin1'));
+      handler.message(of(session), bytes);
+    },
+    closed: (session, reason, cut) => handler.closed(of(session), reason, cut),
   };
 }
 

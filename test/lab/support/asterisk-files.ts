@@ -8,6 +8,8 @@ export interface Account {
   readonly extension: string;
   readonly password: string;
   readonly name: string;
+  /** No password: whoever comes from this address is the account, and nobody else is (the gateway, which asks for keys). */
+  readonly onlyFrom?: string;
   /** How many contacts the AOR holds; with 1 a new one replaces the old. */
   readonly maxContacts?: number;
   /** Digest that is asked for; SHA-256 needs Asterisk 20 or newer and is MD5 below that. Default MD5. */
@@ -202,7 +204,7 @@ function phoneConf(account: Account, major: number): string {
       ? `auth_type = digest\nsupported_algorithms_uas = ${account.algorithm}\nsupported_algorithms_uac = ${account.algorithm}`
       : 'auth_type = userpass';
   return `[${id}](phone)
-auth = ${id}
+${account.onlyFrom === undefined ? `auth = ${id}` : `deny = 0.0.0.0/0.0.0.0\npermit = ${account.onlyFrom}`}
 aors = ${id}
 callerid = ${account.name} <${id}>
 [${id}](phone-auth)
