@@ -8,6 +8,8 @@ import type { CloseReason, Peer, Session } from './session.ts';
 const CLOSING_WITHIN: Millis = 2 * SECOND;
 /** Bytes that may wait for a slow path; then `send` takes no more. */
 export const MOST_QUEUED = 1_048_576;
+/** So much more than the owner may queue can only be answers of ours. */
+const STUCK_AT = 2 * MOST_QUEUED;
 
 /** What a session tells whoever made it. */
 export interface SessionOwner {
@@ -113,13 +115,9 @@ export class CscSession implements Session {
 
   #run(steps: readonly ChannelStep[]): void {
     // records were sealed in this order: what the owner sends while he is told of the rest comes after them
-    for (const step of steps) {
-      if (step.kind !== 'send') continue;
-      this.#write(step.bytes);
-      // whoever makes us answer and does not read the answers
-      if (this.queued > MOST_QUEUED) this.#end('stuck', true);
-      if (this.#isOver) return;
-    }
+    for (const step of steps) if (step.kind === 'send') this.#write(step.bytes);
+    // whoever makes us answer and does not read the answers; a queue that the owner has filled is no fault
+    if (this.queued > STUCK_AT) this.#end('stuck', true);
     for (const step of steps) {
       if (this.#isOver) return; // by what the owner did with the step before
       switch (step.kind) {

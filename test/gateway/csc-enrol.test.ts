@@ -31,7 +31,10 @@ describe('enrolment at the gateway', function () {
   const token = async (account: string): Promise<EnrolmentToken> => {
     const told = recordingOutput();
     assert.equal(await keysEnrol([account], { ...options(), cancel: false }, told.output), 0);
-    return { ...value(decodeToken(told.results[0] ?? '')), gw: `127.0.0.1:${gateway.server.port}` };
+    return {
+      ...value(decodeToken((told.results[0] ?? '').replace('ringfence agent enrol ', ''))),
+      gw: `127.0.0.1:${gateway.server.port}`,
+    };
   };
 
   before(async () => {
