@@ -7,12 +7,13 @@ const CALLS = 'secret-call';
 const TOGETHER = 32;
 
 /** What the secret call keeps, beside what the toolbox has accepted: nonces of boxes, and calls that stand, sealed. */
-export function secretMemory({ replays, transaction }: Store): SecretMemory {
+export function secretMemory(store: Store): SecretMemory {
+  const { replays } = store;
   const row = { cseq: 0, credentials: '', owner: '', source: '', callId: '', dated: false };
   const forget = (level: string, now: number): void => void replays.forget(level, now, TOGETHER);
   return {
     once: (nonce, message, until) =>
-      transaction(() => {
+      store.transaction(() => {
         forget(NONCES, Date.now());
         const known = replays.get(NONCES, nonce);
         if (known !== null) return known.message === message;
@@ -20,7 +21,7 @@ export function secretMemory({ replays, transaction }: Store): SecretMemory {
         return true;
       }),
     keep: (key, value, until) =>
-      transaction(() => {
+      store.transaction(() => {
         forget(CALLS, Date.now());
         replays.put({ ...row, level: CALLS, key, call: value, message: '', at: Date.now(), until });
       }),

@@ -133,7 +133,7 @@ export class SecretEdge implements Edge {
     const may =
       flow.accounts.has(account) ||
       flow.accounts.has(user) ||
-      (trunk !== null && trunk.identities.some((one) => fits(one, user)));
+      trunk?.identities.some((one) => fits(one, user)) === true;
     return may ? null : `its box names ${user} as the caller`;
   }
 

@@ -4,12 +4,19 @@ import { publicHalf, type PrivateKeyHandle } from '../../src/crypto/private-key.
 import { AgentVeil, type VeilOptions } from '../../src/gateway/agent-veil.ts';
 import { SecretEdge, type SecretEdgeOptions, type SecretMemory } from '../../src/gateway/secret-edge.ts';
 import { makeAgent, recordingLog, type FakeAgent } from '../support/agent.ts';
-import { FakeSession, makeBorder, sipAnswer, sipRequest, startOf, valuesIn, type TestBorder } from '../support/border.ts';
+import {
+  FakeSession,
+  makeBorder,
+  sipAnswer,
+  sipRequest,
+  startOf,
+  valuesIn,
+  type TestBorder,
+} from '../support/border.ts';
 import { testKey } from '../support/keys.ts';
 
 const GATEWAY = (): PrivateKeyHandle => testKey('gateway');
-const SDP =
-  'v=0\r\no=1004 1 1 IN IP4 192.0.2.4\r\ns=1004\r\nc=IN IP4 192.0.2.4\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
+const SDP = 'v=0\r\no=1004 1 1 IN IP4 192.0.2.4\r\ns=1004\r\nc=IN IP4 192.0.2.4\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
 const NAMES = /100[24]|Sales|Accounting/;
 
 /** What outlives the gateway in these tests. */
@@ -48,7 +55,7 @@ interface Scene extends TestBorder {
   readonly memory: Memory;
 }
 
-async function scene(
+function scene(
   more: {
     readonly veil?: Partial<VeilOptions>;
     readonly edge?: Partial<SecretEdgeOptions['settings']>;
@@ -57,7 +64,7 @@ async function scene(
     readonly rules?: boolean;
     readonly clock?: () => number;
   } = {},
-): Promise<Scene> {
+): Scene {
   const memory = more.memory ?? new Memory();
   const warnings: string[] = [];
   const now = more.clock ?? Date.now;
@@ -166,7 +173,7 @@ describe('the secret call, message by message', function () {
   this.timeout(20_000);
 
   it('connects, and neither name stands in any message outside; the PBX and the phones see both', async () => {
-    const it_ = await scene();
+    const it_ = scene();
     const target = await registered(it_);
     it_.a.fromPhone(invite());
     await it_.settle();
@@ -182,16 +189,27 @@ describe('the secret call, message by message', function () {
     assert.deepEqual(valuesIn(atPhone, 'From'), ['<sip:1004@example.com>;tag=ft']);
     assert.deepEqual(valuesIn(atPhone, 'To'), ['<sip:1002@example.com>']);
     it_.b.fromPhone(
-      sipAnswer(atPhone, 200, ['Contact: "Accounting" <sip:1002@192.168.1.5:5062>', 'P-Asserted-Identity: <sip:1002@example.com>']),
+      sipAnswer(atPhone, 200, [
+        'Contact: "Accounting" <sip:1002@192.168.1.5:5062>',
+        'P-Asserted-Identity: <sip:1002@example.com>',
+      ]),
     );
     await it_.settle();
     const answer = it_.inside.takeAnswers().find((text) => startOf(text).includes(' 200 ')) ?? '';
     assert.deepEqual(valuesIn(answer, 'From'), ['<sip:1004@pbx.example>;tag=ft']);
     assert.deepEqual(valuesIn(answer, 'Call-ID'), ['leg-of-pbx']);
-    it_.fromInside(sipAnswer(atPbx, 200, ['Contact: <sip:1002@10.0.0.1:5060>', 'P-Asserted-Identity: "Accounting" <sip:1002@10.0.0.1>']));
+    it_.fromInside(
+      sipAnswer(atPbx, 200, [
+        'Contact: <sip:1002@10.0.0.1:5060>',
+        'P-Asserted-Identity: "Accounting" <sip:1002@10.0.0.1>',
+      ]),
+    );
     await it_.settle();
     const back = it_.a.local.take().find((text) => startOf(text).includes(' 200 ')) ?? '';
-    assert.deepEqual([valuesIn(back, 'Call-ID'), valuesIn(back, 'From')], [['call-1'], ['<sip:1004@example.com>;tag=ft']]);
+    assert.deepEqual(
+      [valuesIn(back, 'Call-ID'), valuesIn(back, 'From')],
+      [['call-1'], ['<sip:1004@example.com>;tag=ft']],
+    );
     clean(it_.outside);
     assert.ok(it_.outside.some((text) => valuesIn(text, 'CGS-Callee').length === 1));
     assert.ok(it_.outside.some((text) => valuesIn(text, 'CGS-Caller').length === 1));
@@ -210,7 +228,9 @@ describe('the secret call, message by message', function () {
       sipRequest({
         ...{ method: 'BYE', uri: hidden, from: '1004', to: '1002', toTag: 'tt', callId: 'leg-of-pbx', cseq: 2 },
         via: 'SIP/2.0/UDP 10.0.0.1:5060',
-        more: valuesIn(answer, 'Record-Route').toReversed().map((route) => `Route: ${route}`),
+        more: valuesIn(answer, 'Record-Route')
+          .toReversed()
+          .map((route) => `Route: ${route}`),
       }),
     );
     await it_.settle();
@@ -221,7 +241,7 @@ describe('the secret call, message by message', function () {
   });
 
   it('goes on after a restart of the gateway in the middle of it', async () => {
-    const first = await scene();
+    const first = scene();
     const target = await registered(first);
     first.a.fromPhone(invite());
     await first.settle();
@@ -235,14 +255,16 @@ describe('the secret call, message by message', function () {
     first.fromInside(sipAnswer(atPbx, 200, ['Contact: <sip:1002@10.0.0.1:5060>']));
     await first.settle();
     const back = first.a.local.take().find((text) => startOf(text).includes(' 200 ')) ?? '';
-    const second = await scene({ memory: first.memory, before: first });
+    const second = scene({ memory: first.memory, before: first });
     await second.settle();
     second.inside.take();
     second.outside.splice(0);
     const contact = /<(.*)>/.exec(valuesIn(back, 'Contact')[0] ?? '')?.[1] ?? '';
     second.a.fromPhone(invite({ method: 'BYE', cseq: 2, uri: contact, toTag: 'tt', body: '', more: [] }));
     const hidden = /<(.*)>/.exec(valuesIn(answer, 'Contact')[0] ?? '')?.[1] ?? '';
-    const routes = valuesIn(answer, 'Record-Route').toReversed().map((route) => `Route: ${route}`);
+    const routes = valuesIn(answer, 'Record-Route')
+      .toReversed()
+      .map((route) => `Route: ${route}`);
     second.fromInside(
       sipRequest({
         ...{ method: 'BYE', uri: hidden, from: '1004', to: '1002', toTag: 'tt', callId: 'leg-of-pbx', cseq: 2 },
@@ -254,7 +276,10 @@ describe('the secret call, message by message', function () {
     assert.equal(startOf(bye), 'BYE sip:1002@10.0.0.1:5060 SIP/2.0');
     assert.deepEqual(valuesIn(bye, 'From'), ['<sip:1004@example.com>;tag=ft']);
     const end = second.b.local.take();
-    assert.ok(end.some((text) => text.startsWith('BYE sip:1002@192.168.1.5:5062')), [...end, ...second.inside.takeAnswers()].join('\n'));
+    assert.ok(
+      end.some((text) => text.startsWith('BYE sip:1002@192.168.1.5:5062')),
+      [...end, ...second.inside.takeAnswers()].join('\n'),
+    );
     clean(second.outside);
   });
 
@@ -263,7 +288,7 @@ describe('the secret call, message by message', function () {
     change: (text: string) => string,
     more: Parameters<typeof scene>[0] = {},
   ): Promise<{ readonly it_: Scene; readonly answers: () => string[] }> => {
-    const it_ = await scene(more);
+    const it_ = scene(more);
     const lone = makeAgent({
       veil: new AgentVeil({
         ...{ account: '1004', domain: 'example.com', hides: true, emergency: [], log: recordingLog().log },
@@ -287,11 +312,25 @@ describe('the secret call, message by message', function () {
     ['a changed body', /another INVITE/, (text) => text.replace('m=audio 4000', 'm=audio 4002')],
     ['another Call-ID', /another INVITE/, (text) => text.replace(/Call-ID: \w+/, 'Call-ID: 00112233')],
     ['another CSeq', /another INVITE/, (text) => text.replace('CSeq: 1 ', 'CSeq: 2 ')],
-    ['a changed box', /somebody else, or changed/, (text) => text.replace(/(CGS-Callee: \S{900})./, (_, head: string) => `${head}${head.endsWith('A') ? 'B' : 'A'}`)],
+    [
+      'a changed box',
+      /somebody else, or changed/,
+      (text) => text.replace(/(CGS-Callee: \S{900})./, (_, head: string) => `${head}${head.endsWith('A') ? 'B' : 'A'}`),
+    ],
     ['a box that is none', /not a box/, (text) => text.replace(/CGS-Callee: \S+/, 'CGS-Callee: AAAA')],
     ['the caller somebody else', /names 1002 as the caller/, (text) => text, { veil: { account: '1002' } }],
-    ['the key of somebody else', /nobody has signed/, (text) => text, { veil: { keys: () => ({ key: testKey('phone-b'), pinned: [publicHalf(GATEWAY())] }) } }],
-    ['a box of three minutes ago', /older than two minutes/, (text) => text, { veil: { clock: () => Date.now() - 180_000 } }],
+    [
+      'the key of somebody else',
+      /nobody has signed/,
+      (text) => text,
+      { veil: { keys: () => ({ key: testKey('phone-b'), pinned: [publicHalf(GATEWAY())] }) } },
+    ],
+    [
+      'a box of three minutes ago',
+      /older than two minutes/,
+      (text) => text,
+      { veil: { clock: () => Date.now() - 180_000 } },
+    ],
     ['a destination that the rules forbid', /not allowed/, (text) => text, { rules: true }],
   ];
   for (const [what, why, change, more = {}] of REFUSALS)
@@ -303,7 +342,14 @@ describe('the secret call, message by message', function () {
         // 1004's own box says 1004: sealed anew for 1002 by the right key
         const lone = makeAgent({
           veil: new AgentVeil({
-            ...{ account: '1002', domain: 'example.com', hides: true, emergency: [], clock: Date.now, log: recordingLog().log },
+            ...{
+              account: '1002',
+              domain: 'example.com',
+              hides: true,
+              emergency: [],
+              clock: Date.now,
+              log: recordingLog().log,
+            },
             keys: () => ({ key: keyOf('1004'), pinned: [publicHalf(GATEWAY())] }),
           }),
         });
@@ -317,11 +363,18 @@ describe('the secret call, message by message', function () {
         for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 5));
       }
       it_.pass(50);
-      assert.deepEqual(answers().filter((line) => !line.includes(' 100 ')), [], 'not at once');
+      assert.deepEqual(
+        answers().filter((line) => !line.includes(' 100 ')),
+        [],
+        'not at once',
+      );
       it_.pass(250);
       assert.deepEqual(answers(), ['SIP/2.0 403 Forbidden']);
       assert.deepEqual(it_.inside.take(), []);
-      assert.ok(it_.findings.some(({ detail }) => why.test(detail)), it_.findings.map(({ detail }) => detail).join('\n'));
+      assert.ok(
+        it_.findings.some(({ detail }) => why.test(detail)),
+        it_.findings.map(({ detail }) => detail).join('\n'),
+      );
     });
 
   it('the same box in another message is a replay, the same message after a restart is not', async () => {
@@ -333,7 +386,7 @@ describe('the secret call, message by message', function () {
     it_.pass(300);
     assert.ok(it_.sessionA.take().map(startOf).includes('SIP/2.0 403 Forbidden'));
     assert.deepEqual(it_.inside.take(), []);
-    const after = await scene({ memory: it_.memory });
+    const after = scene({ memory: it_.memory });
     after.toSession(after.sessionA, sent);
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(after.inside.take().length, 1, 'its branch is the same: the PBX absorbs it');
@@ -343,7 +396,7 @@ describe('the secret call, message by message', function () {
   });
 
   it('a challenge of the PBX is no challenge to the caller', async () => {
-    const it_ = await scene();
+    const it_ = scene();
     it_.a.fromPhone(invite());
     await it_.settle();
     const [atPbx = ''] = it_.inside.take();
@@ -356,9 +409,12 @@ describe('the secret call, message by message', function () {
 
   it('a callee without a key: refused, or by policy in clear', async () => {
     for (const noKey of ['deny', 'clear'] as const) {
-      const it_ = await scene({ edge: { noKey } });
+      const it_ = scene({ edge: { noKey } });
       const plain = it_.open(new FakeSession());
-      it_.toSession(plain, sipRequest({ method: 'REGISTER', from: '1003', to: '1003', contact: '<sip:1003@192.168.1.9>' }));
+      it_.toSession(
+        plain,
+        sipRequest({ method: 'REGISTER', from: '1003', to: '1003', contact: '<sip:1003@192.168.1.9>' }),
+      );
       const [register = ''] = it_.inside.take();
       const contact = valuesIn(register, 'Contact')[0] ?? '';
       it_.fromInside(sipAnswer(register, 200, [`Contact: ${contact};expires=600`]));
@@ -369,14 +425,17 @@ describe('the secret call, message by message', function () {
       it_.fromInside(leg(contact.slice(1, -1)));
       await it_.settle();
       const got = plain.take();
-      assert.equal(got.some((text) => text.startsWith('INVITE')), noKey === 'clear');
+      assert.equal(
+        got.some((text) => text.startsWith('INVITE')),
+        noKey === 'clear',
+      );
       const answers = it_.inside.takeAnswers().map(startOf);
       assert.equal(answers.includes('SIP/2.0 403 Forbidden'), noKey === 'deny', answers.join());
     }
   });
 
   it('emergency calls, calls by other callers, and calls of a phone that hides nothing, are as ever', async () => {
-    const it_ = await scene();
+    const it_ = scene();
     const target = await registered(it_);
     it_.a.fromPhone(invite({ uri: 'sip:112@example.com', to: '112' }));
     await it_.settle();
@@ -385,7 +444,7 @@ describe('the secret call, message by message', function () {
     it_.fromInside(leg(target).replaceAll('sip:1004@pbx', 'sip:1003@pbx'));
     await it_.settle();
     assert.ok(it_.b.local.take().some((text) => text.includes('From: <sip:1003@pbx.example>')));
-    const listed = await scene({ edge: { hide: ['10*'] }, veil: { hides: false } });
+    const listed = scene({ edge: { hide: ['10*'] }, veil: { hides: false } });
     const there = await registered(listed);
     listed.fromInside(leg(there));
     await listed.settle();
@@ -394,7 +453,7 @@ describe('the secret call, message by message', function () {
   });
 
   it("the callee's agent takes no box of somebody else, none twice, and none of another INVITE", async () => {
-    const it_ = await scene({ edge: { hide: ['1002'] } });
+    const it_ = scene({ edge: { hide: ['1002'] } });
     const target = await registered(it_);
     it_.fromInside(leg(target));
     for (let i = 0; i < 40 && !it_.sessionB.sent.some((text) => text.startsWith('INVITE')); i++)
@@ -403,7 +462,14 @@ describe('the secret call, message by message', function () {
     const lone = async (text: string, times = 1, gateway = GATEWAY()): Promise<string[]> => {
       const agent = makeAgent({
         veil: new AgentVeil({
-          ...{ account: '1002', domain: 'example.com', hides: false, emergency: [], clock: Date.now, log: recordingLog().log },
+          ...{
+            account: '1002',
+            domain: 'example.com',
+            hides: false,
+            emergency: [],
+            clock: Date.now,
+            log: recordingLog().log,
+          },
           keys: () => ({ key: keyOf('1002'), pinned: [publicHalf(gateway)] }),
         }),
       });
@@ -415,7 +481,10 @@ describe('the secret call, message by message', function () {
         agent.proxy.message(link, Buffer.from(i === 0 ? text : again(text), 'latin1'));
         for (let j = 0; j < 20; j++) await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      return link.take().map(startOf).filter((line) => !line.includes(' 100 '));
+      return link
+        .take()
+        .map(startOf)
+        .filter((line) => !line.includes(' 100 '));
     };
     assert.deepEqual(await lone(sent), []);
     assert.deepEqual(await lone(sent, 2), ['SIP/2.0 403 Forbidden']);

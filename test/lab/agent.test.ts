@@ -139,7 +139,7 @@ describe('lab: agents, the gateway and Asterisk', function () {
         clearInterval(storm);
       }
       assert.ok(calls > 0 && resetter.resets >= 5, `${calls} calls, ${resetter.resets} resets`);
-      await phone.close();
+      phone.close();
       await pause(300);
       await gateway.command('keys', 'revoke', '1004', '--reason', 'keyCompromise');
       await until('the agent says so', 8_000, () => agent.stderr.includes('unknown or revoked'));

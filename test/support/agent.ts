@@ -96,20 +96,22 @@ export async function testAgent(
   keys: Pick<TestKeys, 'gateway'>,
   more: Partial<AgentOptions> & {
     readonly link?: Partial<LinkSettings>;
+    /** addresses of phones; default: 127.0.0.1 alone */
+    readonly allow?: readonly string[];
     /** hears every SIP message inside CSC, as whoever has opened it would */
     readonly spy?: (text: string) => void;
   } = {},
 ): Promise<TestAgent> {
+  const { link: linkMore, spy, allow = ['127.0.0.1'], ...options } = more;
   const { log, lines } = recordingLog();
   const counters = new Counters();
   const contacts = new AgentContacts(SECRET, [], Date.now());
   const holder: { proxy: AgentProxy | null } = { proxy: null };
   const local = await LocalSockets.open({
     listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
-    ...{ allow: ['127.0.0.1'], log, counters },
+    ...{ allow, log, counters },
     received: (bytes, peer) => holder.proxy?.fromPhone(bytes, peer),
   });
-  const { link: linkMore, spy, ...options } = more;
   const proxy = new AgentProxy({
     ...{
       keys: new BorderKeys(SECRET),
