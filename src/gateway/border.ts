@@ -70,6 +70,7 @@ export class Border implements SessionHandler {
       this.#context.count('messages.resent');
       session.send(bytes);
     }
+    this.#toSession.opened(flow);
   }
 
   message(session: Session, bytes: Buffer): void {
@@ -175,6 +176,7 @@ export class Border implements SessionHandler {
   /** Time passes: call it every 50 ms or so. */
   tick(): void {
     const now = this.#context.now;
+    this.#toSession.tick();
     for (const transaction of this.#context.transactions.due(now))
       (transaction.side === 'out' ? this.#toUpstream : this.#toSession).due(transaction);
     for (const flow of this.#lost) {

@@ -13,6 +13,7 @@ import {
   unwrapContact,
   viaValue,
 } from './border-edit.ts';
+import { Early } from './early.ts';
 import type { Across } from './edge.ts';
 import { unansweredOf, type Flow } from './flows.ts';
 import { DIALOG_FORMING } from './to-upstream.ts';
@@ -32,9 +33,22 @@ interface Way {
 /** Requests from the PBX to the sessions, and the answers to them. */
 export class ToSession {
   readonly #border: BorderContext;
+  readonly #early: Early;
 
   constructor(border: BorderContext) {
     this.#border = border;
+    this.#early = new Early(border.now + RESUMES);
+  }
+
+  /** A flow has a session again: what waited for it goes on. */
+  opened({ token }: Flow): void {
+    for (const { bytes, request, origin } of this.#early.release(token))
+      this.request(bytes, request, origin, performance.now());
+  }
+
+  /** To be called as time passes. */
+  tick(): void {
+    for (const { request, origin } of this.#early.over(this.#border.now)) this.#lost(request, origin);
   }
 
   /** A request came from inside. */
@@ -49,19 +63,36 @@ export class ToSession {
     );
     const known = transactions.get(branch);
     if (method === 'ACK' && known !== null && known.status >= 300) return this.#acknowledged(known);
-    if (method === 'CANCEL') return this.#cancel(request, origin, known);
+    if (method === 'CANCEL') return this.#cancel(request, origin, known, branch);
     if (method !== 'ACK' && known !== null) {
       this.#border.count('messages.again');
       if (known.answer !== null) this.#border.answerInside(known, known.answer);
       return;
     }
     const way = this.#way(request);
-    if (way === null) return this.#lost(request, origin);
+    if (way === null) return this.#wait(bytes, request, origin, branch);
     if (transactions.isFull) return this.#refuse(request, origin, 503, ['Retry-After: 5']);
     const made = this.#make(way, bytes, request, origin, branch);
     if (typeof made === 'number') return this.#refuse(request, origin, made);
     const transaction = method === 'ACK' ? null : this.#begin(way.flow, bytes, request, origin, branch);
     options.inOrder(way.flow, () => this.#out(way.flow, made, transaction, started));
+  }
+
+  /** Its flow may be one that comes back after a start of ours. */
+  #wait(bytes: Buffer, request: SipMessage, origin: Origin, branch: string): void {
+    const { method } = request;
+    const token = this.#tokenOf(request);
+    const held = method !== 'ACK' && this.#early.hold({ token, branch, bytes, request, origin }, this.#border.now);
+    if (!held) return this.#lost(request, origin);
+    this.#border.count('messages.early');
+    if (method === 'INVITE') this.#refuse(request, origin, 100);
+  }
+
+  /** '' : it names no flow */
+  #tokenOf(request: SipMessage): string {
+    const { user } = ownRoutes(request.values('Route'), this.#border.places);
+    const uri = parseUri(request.requestUri);
+    return user !== '' ? user : ((uri.ok ? unwrapContact(uri.value)?.token : undefined) ?? '');
   }
 
   /** No session is named, or none that is there. */
@@ -174,7 +205,12 @@ export class ToSession {
     return undefined;
   }
 
-  #cancel(cancel: SipMessage, origin: Origin, invite: Transaction | null): void {
+  #cancel(cancel: SipMessage, origin: Origin, invite: Transaction | null, branch: string): void {
+    const early = this.#early.take(branch);
+    if (early !== null) {
+      this.#refuse(cancel, origin, 200);
+      return this.#refuse(early.request, early.origin, 487);
+    }
     if (invite?.side !== 'in') return this.#refuse(cancel, origin, 481);
     this.#refuse(cancel, origin, 200);
     this.#giveUp(
@@ -299,6 +335,7 @@ export class ToSession {
 
   /** The flow does not come back: what was sent to it has no answer. */
   gone(flow: Flow): void {
+    this.#early.gone(flow.token, this.#border.now);
     for (const transaction of this.#border.transactions.of(flow))
       if (transaction.side === 'in' && transaction.status === 0) this.#timeout(transaction);
   }

@@ -135,7 +135,7 @@ describe('ringfence run: metrics and health', function () {
   });
 
   const REFUSED: [string, RegExp][] = [
-    ['[console]\nlisten = "0.0.0.0:8089"', /console\.listen: the console is for this machine alone/],
+    ['[console]\nlisten = "0.0.0.0:8089"', /console\.listen: beyond this machine the console needs TLS/],
     ['[console]\nlisten = "[::]:8089"', /console\.listen/],
     ['[console]\nlisten = "8089"', /console\.listen: write it like 127\.0\.0\.1:8089/],
     ['[console]\nlisten = "localhost:8089"', /console\.listen: write it like/],

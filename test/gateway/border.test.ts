@@ -365,6 +365,36 @@ describe('gateway: the border proxy, from the PBX to a session', () => {
     assert.deepEqual(inside.takeAnswers().map(startOf), ['SIP/2.0 200 OK', 'SIP/2.0 487 Because']);
   });
 
+  it('keeps what the PBX asks of a flow that is only coming back after a start of ours', () => {
+    const before = registered();
+    const started = makeBorder();
+    const retransmitted = before.call();
+    for (let i = 0; i < 2; i++) started.fromInside(retransmitted);
+    assert.deepEqual(started.inside.takeAnswers().map(startOf), ['SIP/2.0 100 Trying', 'SIP/2.0 100 Trying']);
+    started.pass(5_000);
+    const other = started.open(new FakeSession('1002'));
+    const phone = started.open(new FakeSession('1001'));
+    assert.deepEqual(other.take(), []);
+    assert.deepEqual(phone.take().map((text) => startOf(text).split(' ')[0]), ['INVITE']); // prettier-ignore
+
+    const cancelled = makeBorder();
+    cancelled.fromInside(before.call());
+    cancelled.inside.takeAnswers();
+    cancelled.fromInside(
+      sipRequest({ method: 'CANCEL', branch: 'z9hG4bK-INVITE-1', via: 'SIP/2.0/UDP 10.0.0.1:5060', callId: 'in-1' }),
+    );
+    assert.deepEqual(cancelled.inside.takeAnswers().map((text) => startOf(text).slice(0, 11)), ['SIP/2.0 200', 'SIP/2.0 487']); // prettier-ignore
+    assert.deepEqual(cancelled.open(new FakeSession('1001')).take(), []);
+
+    const alone = makeBorder();
+    alone.fromInside(before.call());
+    alone.inside.takeAnswers();
+    alone.pass(30_000);
+    assert.deepEqual(alone.inside.takeAnswers().map(startOf), ['SIP/2.0 430 Flow Failed']);
+    alone.fromInside(before.call());
+    assert.deepEqual(alone.inside.takeAnswers().map(startOf), ['SIP/2.0 430 Flow Failed'], 'later at once');
+  });
+
   it('says 430 where the flow is gone, 404 for what is not ours, 200 when it is asked itself', () => {
     const { call, fromInside, inside, phone, border } = registered();
     border.closed(phone, 'revoked');

@@ -17,7 +17,7 @@ import { testKey } from '../support/keys.ts';
 
 const GATEWAY = (): PrivateKeyHandle => testKey('gateway');
 const SDP = 'v=0\r\no=1004 1 1 IN IP4 192.0.2.4\r\ns=1004\r\nc=IN IP4 192.0.2.4\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
-const NAMES = /100[24]|Sales|Accounting/;
+const NAMES = /\b100[24]\b|Sales|Accounting/;
 
 /** What outlives the gateway in these tests. */
 class Memory implements SecretMemory {

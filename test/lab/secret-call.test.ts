@@ -14,7 +14,7 @@ import type { UserAgent } from './support/ua.ts';
 const CALLER = '1004';
 const CALLEE = '1002';
 /** Numbers and display names of both. */
-const NAMES = /100[24]|Sales|Accounting/;
+const NAMES = /\b100[24]\b|Sales|Accounting/;
 
 /** Agents in this process, so that what they carry inside CSC can be read, before a gateway and a PBX of their own. */
 function secretCalls(lab: () => Lab, registrations: 'contact' | 'path'): void {
@@ -113,6 +113,24 @@ function secretCalls(lab: () => Lab, registrations: 'contact' | 'path'): void {
     await call.hangUp();
     assert.equal(call.status, 487);
     for (const text of inside) assert.doesNotMatch(text, /00371480|1004|Sales/, text);
+  });
+
+  it('goes on over a restart of the gateway, and ends from both sides', async () => {
+    for (const side of ['caller', 'callee'] as const) {
+      const call = caller.dial(CALLEE);
+      assert.equal(await call.settled, 200);
+      const incoming = callee.calls.at(-1);
+      await pause(200);
+      await gateway.end('SIGKILL');
+      await gateway.boot();
+      inside.splice(0);
+      await pause(500);
+      if (side === 'caller') await call.hangUp();
+      else await incoming?.hangUp();
+      await Promise.all([call.ended, incoming?.ended]);
+      assert.ok(inside.some((text) => text.startsWith('BYE ')));
+      for (const text of inside) assert.doesNotMatch(text, NAMES, text);
+    }
   });
 }
 
