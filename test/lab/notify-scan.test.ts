@@ -38,6 +38,7 @@ describe('scan tells people: a real mail server and a real webhook receiver', fu
       folder.path,
       `[notify]
 quiet = "never"
+updates = "0s"
 [notify.mail]
 to = ["noc@example.net"]
 from = "${mail.user}"
